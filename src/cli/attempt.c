@@ -1,0 +1,245 @@
+#include "cli/attempt.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "base/time.h"
+
+static void on_bytes(void *ctx, enum stream stream, struct span bytes)
+{
+	struct session *s = ctx;
+
+	if (bytes.n)
+		*(stream == STREAM_ERR ? &s->last_err : &s->last_out) = bytes.p[bytes.n - 1];
+	sink_write(s->log, bytes);
+	if (s->jsonfile && stream != STREAM_ERR) {
+		if (s->json)
+			sink_write(s->jsonfile, bytes);
+		else
+			lines_feed(&s->events, bytes);
+	}
+	if (s->json && s->view.live && stream == STREAM_ERR)
+		view_stderr(&s->view, bytes);
+	judge_feed(s->judge, stream, bytes);
+	if (s->json)
+		view_flush(&s->view);
+}
+
+static void on_notice(void *ctx, const struct notice *n)
+{
+	struct session *s = ctx;
+
+	junit_notice(s->junit, n);
+	if (s->json)
+		view_notice(&s->view, n);
+}
+
+static void on_tick(void *ctx, int64_t now)
+{
+	struct session *s = ctx;
+
+	view_tick(&s->view);
+}
+
+static void on_winch(void *ctx)
+{
+	struct session *s = ctx;
+
+	view_resize(&s->view);
+}
+
+void session_note(struct session *s, const char *text)
+{
+	const char *kept = arena_str(&s->mem, span_of(text));
+
+	view_say(&s->view, text);
+	if (kept)
+		list_add(&s->mem, &s->notes, kept);
+}
+
+static void nothing(int sig)
+{
+}
+
+void session_guard(void)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT };
+	struct sigaction quiet = { .sa_handler = nothing, .sa_flags = SA_RESTART }, old;
+
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+			sigaction(signals[i], &quiet, NULL);
+	}
+}
+
+/* SIGPIPE too: a reader that is gone must not keep us from writing the report. */
+void session_hold(struct session *s, bool hold)
+{
+	static const int held[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE };
+	sigset_t set;
+
+	if (s->held == hold)
+		return;
+	s->held = hold;
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_LEN(held); i++)
+		sigaddset(&set, held[i]);
+	if (hold)
+		sigprocmask(SIG_BLOCK, &set, &s->mask);
+	else
+		sigprocmask(SIG_SETMASK, &s->mask, NULL);
+}
+
+bool session_sleep(struct session *s, int64_t ns)
+{
+	int64_t until = time_mono() + ns, left;
+	sigset_t set;
+
+	session_hold(s, true);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	do {
+		left = until - time_mono();
+		left = left > 0 ? left : 0;
+		struct timespec t = { left / NSEC_PER_SEC, left % NSEC_PER_SEC };
+		int sig = sigtimedwait(&set, NULL, &t);
+		if (sig > 0) {
+			s->stopped = sig;
+			return true;
+		}
+	} while (left > 0);
+	session_hold(s, false);
+	return false;
+}
+
+bool attempt_add(struct session *s, enum outcome o, enum cause c, int64_t duration)
+{
+	if (s->n_tries == s->cap_tries) {
+		size_t cap = s->cap_tries ? s->cap_tries * 2 : 4;
+		struct attempt *t = arena_alloc(&s->mem, cap * sizeof(*t));
+		if (!t)
+			return false;
+		if (s->n_tries)
+			memcpy(t, s->tries, s->n_tries * sizeof(*t));
+		s->tries = t;
+		s->cap_tries = cap;
+	}
+	s->tries[s->n_tries] = (struct attempt){ (int)s->n_tries + 1, o, c, duration };
+	s->n_tries++;
+	return true;
+}
+
+static int new_judge(struct session *s, struct err *e)
+{
+	struct judge_config c = {
+		.argv = s->user,
+		.json_out = s->json,
+		.strict = s->o->strict,
+		.cwd = s->where.cwd,
+		.module = s->where.module,
+		.module_dir = s->where.module ? "" : NULL,
+	};
+	size_t n = s->cmd.is_test ? s->cmd.n_packages : 0;
+
+	if (n) {
+		const char **names = arena_alloc(&s->mem, (n + 1) * sizeof(*names));
+		if (!names)
+			return err_set(e, ENOMEM, TR("no memory", "内存不足"));
+		memcpy(names, s->user.v + s->cmd.at_packages, n * sizeof(*names));
+		c.packages = names;
+	}
+	if (s->json || s->junit) {
+		c.notice = on_notice;
+		c.notice_ctx = s;
+	}
+	judge_free(s->judge);
+	s->judge = NULL;
+	return judge_new(&c, &s->judge, e);
+}
+
+/* --panics is a wish: where it cannot be, the run goes on and says so. */
+static void open_overlay(struct session *s, struct argv *argv, const char **env, struct overlay **ret)
+{
+	struct argv with;
+	struct err e;
+
+	if (!s->o->panics)
+		return;
+	if (overlay_open(&s->mem, argv, &with, env, ret, &e) < 0) {
+		session_note(s, e.msg);
+		*ret = NULL;
+		return;
+	}
+	*argv = with;
+}
+
+static int run_once(struct session *s, const struct argv *argv, const char *env, struct report *r,
+		    struct err *e)
+{
+	const char *const add[] = { env, NULL };
+	struct run_config c = {
+		.argv = *argv,
+		.env_add = env ? add : NULL,
+		.pty = s->o->pty,
+		.relay_out = !s->json,
+		.relay_err = !(s->json && s->view.live),
+		.timeout = s->o->timeout,
+		.stall = s->o->stall,
+		.grace = s->o->grace,
+		.reap = s->o->reap,
+		.nested = true,
+		.allow_masked = s->o->allow_masked.v,
+		.bytes = on_bytes,
+		.tick = s->view.live ? on_tick : NULL,
+		.winch = s->view.live ? on_winch : NULL,
+		.ctx = s,
+	};
+
+	session_hold(s, false);
+	int n = run_command(&c, r, e);
+	session_hold(s, true);
+	view_pause(&s->view);
+	return n;
+}
+
+static void take_panics(struct session *s, struct overlay *o)
+{
+	struct err e;
+
+	if (o && overlay_take(o, s->judge, &e) < 0)
+		session_note(s, e.msg);
+	overlay_close(o);
+}
+
+int attempt_run(struct session *s, const struct argv *argv, bool quiet, struct report *ret, struct err *e)
+{
+	struct overlay *o = NULL;
+	const char *env = NULL;
+	struct argv real = *argv;
+
+	*ret = (struct report){ 0 };
+	int r = new_judge(s, e);
+	if (r < 0)
+		return r;
+	open_overlay(s, &real, &env, &o);
+	r = run_once(s, &real, env, ret, e);
+	if (r < 0) {
+		overlay_close(o);
+		return r;
+	}
+	take_panics(s, o);
+	for (size_t i = 0; i < ret->n_commands; i++)
+		judge_nested(s->judge, &ret->commands[i]);
+	if (judge_finish(s->judge, ret, e) < 0)
+		session_note(s, e->msg);
+	if (!quiet)
+		attempt_add(s, ret->outcome, ret->cause, ret->duration_ns);
+	view_settle(&s->view);
+	return 0;
+}

@@ -1,0 +1,454 @@
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/time.h"
+#include "cli/attempt.h"
+#include "cli/cmd.h"
+#include "parse/gotest.h"
+
+static const char *const on_fail_names[] = { "abort", "alert", "record", NULL };
+static const char *const class_names[] = { "transient", "mirror", "config", "resource", "permanent", NULL };
+
+#define AT(field) offsetof(struct run_values, field)
+/* clang-format off */
+#define NO_ARG { NULL, NULL }
+/* clang-format on */
+
+/* clang-format off */
+static const struct opt opts[] = {
+	{ "report", 0, OPT_FILE, AT(report), { "FILE|-", "文件|-" },
+	  { "write the report as JSON when the run ends; - is standard output, as its last line",
+	    "运行结束时写出 JSON 报告；- 表示标准输出的最后一行" }, NULL, 0 },
+	{ "junit", 0, OPT_FILE, AT(junit), { "FILE", "文件" }, { "write JUnit XML", "写出 JUnit XML" }, NULL, 0 },
+	{ "jsonfile", 0, OPT_FILE, AT(jsonfile), { "FILE", "文件" },
+	  { "keep the raw go test -json stream of all attempts", "保存所有尝试的原始 go test -json 流" }, NULL, 0 },
+	{ "format", 'f', OPT_WORD, AT(format), { "NAME", "名称" },
+	  { "what is shown: auto, raw, dots, pkgname, testname, verbose, quiet or github (see below)",
+	    "显示方式：auto、raw、dots、pkgname、testname、verbose、quiet 或 github（见下文）" }, view_format_names, 0 },
+	{ "pty", 0, OPT_FLAG, AT(pty), NO_ARG, { "give the command a terminal", "为命令分配终端" }, NULL, 0 },
+	{ "log", 0, OPT_FILE, AT(log), { "FILE", "文件" },
+	  { "keep the whole output, byte for byte; a name that ends in .zst is compressed", "逐字节保存全部输出；以 .zst 结尾则压缩" }, NULL, 0 },
+	{ "reap", 0, OPT_FLAG, AT(reap), NO_ARG,
+	  { "end processes that outlive the command (else they are left and named)", "结束命令退出后仍在运行的进程（默认保留并列出）" }, NULL, 0 },
+	{ "timeout", 0, OPT_DURATION, AT(timeout), { "D", "时长" },
+	  { "end the command after this time (90s, 10m); exit status 124", "超过此时间后结束命令（90s、10m）；退出码 124" }, NULL, 0 },
+	{ "stall", 0, OPT_DURATION, AT(stall), { "D", "时长" },
+	  { "end it after this time without output or progress; exit status 124", "在此时间内没有输出和进展则结束命令；退出码 124" }, NULL, 0 },
+	{ "grace", 0, OPT_DURATION, AT(grace), { "D", "时长" },
+	  { "time between SIGQUIT, SIGTERM and SIGKILL (2s)", "SIGQUIT、SIGTERM、SIGKILL 之间的间隔（2s）" }, NULL, 2 * NSEC_PER_SEC },
+	{ "retry", 0, OPT_INT, AT(retry), { "N", "N" },
+	  { "run again at most N times when the cause is worth it", "原因值得重试时，最多再运行 N 次" }, NULL, 0 },
+	{ "retry-on", 0, OPT_CSV, AT(retry_on), { "CLASS,…", "类别,…" },
+	  { "what is worth it: transient (the default), mirror, config, resource, permanent, or a cause id; never security",
+	    "值得重试的类别：transient（默认）、mirror、config、resource、permanent，或原因 id；security 从不重试" }, class_names, 0 },
+	{ "rerun-fails", 0, OPT_MAYBE, AT(rerun), { "N", "N" },
+	  { "run failed tests again, only them, up to N times (2)", "只重跑失败的测试，最多 N 次（2）" }, NULL, 2 },
+	{ "rerun-max-failures", 0, OPT_INT, AT(rerun_max), { "N", "N" },
+	  { "do not run them again when more than N failed (10)", "失败数超过 N 时不重跑（10）" }, NULL, 10 },
+	{ "on-fail", 0, OPT_WORD, AT(on_fail), { "POLICY", "策略" },
+	  { "abort: fail the step (default); alert: the same, and an alert (this version has no alert channels yet); record: "
+	    "write it down and exit 0",
+	    "abort：步骤失败（默认）；alert：同时告警（此版本尚无告警渠道）；record：只记录，退出码 0" }, on_fail_names, 0 },
+	{ "allow-masked", 0, OPT_LIST, AT(allow_masked), { "GLOB", "模式" },
+	  { "a nested command that may fail unseen, e.g. 'go vet *'; may be repeated", "允许失败而不报告的内层命令，如 'go vet *'；可重复" }, NULL, 0 },
+	{ "panics", 0, OPT_FLAG, AT(panics), NO_ARG,
+	  { "make every panic visible, recovered or not (rebuilds with an overlay of the runtime)", "显示所有 panic，包括被 recover 的（用运行时 overlay 重新编译）" }, NULL, 0 },
+	{ "strict", 0, OPT_FLAG, AT(strict), NO_ARG,
+	  { "suspicions, and the outcomes empty and unstable, make the run fail", "可疑情况以及 empty、unstable 结果也算失败" }, NULL, 0 },
+	{ "no-store", 0, OPT_FLAG, AT(no_store), NO_ARG,
+	  { "record nothing (this version has no store yet: nothing is recorded anyway)", "不做记录（此版本尚无存储，本来就不记录）" }, NULL, 0 },
+};
+/* clang-format on */
+
+/* ---- what was asked for ---- */
+
+static int check_retry(const struct run_values *o, struct err *e)
+{
+	const char *ids[CAUSE_COUNT + 8];
+	char hint[128];
+	size_t n = 0;
+
+	for (size_t i = 0; class_names[i]; i++)
+		ids[n++] = class_names[i];
+	for (int c = CAUSE_NONE + 1; c < CAUSE_COUNT; c++)
+		ids[n++] = cause_table[c].id;
+	for (size_t i = 0; i < o->retry_on.n; i++) {
+		const char *word = o->retry_on.v[i];
+		enum cause c = cause_by_id(span_of(word));
+		if (!strcmp(word, "security") || (c && strchr(cause_table[c].classes, 'S')))
+			return err_set(e, EINVAL,
+				       TR("--retry-on %s: a security failure is never tried again",
+					  "--retry-on %s：安全类失败从不重试"),
+				       word);
+		if (!c && !class_letter(span_of(word)))
+			return err_set(e, EINVAL,
+				       TR("--retry-on: unknown class or cause '%s'%s",
+					  "--retry-on：未知的类别或原因“%s”%s"),
+				       word, opt_hint(word, ids, n, "", hint));
+	}
+	if (o->retry_on.n && !o->retry)
+		return err_set(e, EINVAL,
+			       TR("--retry-on needs --retry N", "--retry-on 需要与 --retry N 一起使用"));
+	return 0;
+}
+
+static int check_stdout(const struct run_values *o, struct err *e)
+{
+	const struct {
+		const char *flag, *value;
+	} files[] = { { "junit", o->junit }, { "jsonfile", o->jsonfile }, { "log", o->log } };
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		if (files[i].value && !strcmp(files[i].value, "-"))
+			return err_set(e, EINVAL,
+				       TR("--%s needs a file name; standard output belongs to the command",
+					  "--%s 需要文件名；标准输出属于被运行的命令"),
+				       files[i].flag);
+	}
+	return 0;
+}
+
+static bool stream_is_there(const struct session *s)
+{
+	return s->cmd.is_test && s->cmd.has_json;
+}
+
+/* raw leaves all as it is; every other format reads the stream and shows it. */
+static int pick_format(struct session *s, struct err *e)
+{
+	const struct run_values *o = s->o;
+	const struct format *f = view_format(view_format_names[o->format]);
+	bool wants = o->jsonfile || o->junit || o->rerun;
+
+	if (f == &format_auto) {
+		bool shown = isatty(STDOUT_FILENO) || ci_known() || wants;
+		bool plain = !s->cmd.is_test || s->cmd.has_json || s->cmd.has_bench || s->cmd.has_fuzz ||
+			     o->pty;
+		f = shown && !plain ? &format_pkgname : &format_raw;
+	}
+	s->format = f;
+	s->json = !f->raw && s->cmd.is_test;
+	if (o->rerun && !s->cmd.is_test)
+		return err_set(
+			e, EINVAL,
+			TR("--rerun-fails works with go test only: tocsin run --rerun-fails -- go test ./...",
+			   "--rerun-fails 只能用于 go test：tocsin run --rerun-fails -- go test ./..."));
+	if (o->rerun && !s->json)
+		return err_set(
+			e, EINVAL,
+			TR("--rerun-fails reads the test stream: choose another --format than raw, without --pty, -json, -bench, -fuzz",
+			   "--rerun-fails 需要读取测试流：请使用 raw 以外的 --format，且不带 --pty、-json、-bench、-fuzz"));
+	if (o->jsonfile && s->cmd.is_test && !s->json && !stream_is_there(s))
+		return err_set(
+			e, EINVAL,
+			TR("--jsonfile needs the test stream: choose another --format than raw, or add -json to go test",
+			   "--jsonfile 需要测试流：请使用 raw 以外的 --format，或给 go test 加上 -json"));
+	return 0;
+}
+
+static int rewrite(struct session *s, struct err *e)
+{
+	s->argv = s->user;
+	if (!s->json)
+		return 0;
+	int r = gocmd_with_json(&s->mem, &s->user, &s->argv, e);
+	return r < 0 ? r : 0;
+}
+
+/* Somebody else's output may hold a stream too (make ci, with -json inside): its events are kept. */
+static void keep_event(void *ctx, struct span line, bool cut)
+{
+	struct session *s = ctx;
+	struct gotest_event ev;
+
+	if (cut || !gotest_maybe(line) || !gotest_read(line, &ev))
+		return;
+	sink_write(s->jsonfile, line);
+	sink_write(s->jsonfile, S("\n"));
+}
+
+/* A file that cannot be made is said, and does not keep the command from running. */
+static void open_files(struct session *s)
+{
+	struct err e;
+
+	if (s->o->log && sink_open(s->o->log, &s->log, &e) < 0)
+		session_note(s, e.msg);
+	if (s->o->jsonfile && sink_open(s->o->jsonfile, &s->jsonfile, &e) < 0)
+		session_note(s, e.msg);
+	if (s->o->junit && junit_open(s->o->junit, &s->junit, &e) < 0)
+		session_note(s, e.msg);
+	s->events = (struct lines){ .fn = keep_event, .ctx = s };
+}
+
+static int64_t count_packages(const struct session *s)
+{
+	if (!s->json || !isatty(STDOUT_FILENO))
+		return 0;
+	return where_count(s->cmd.dir, s->user.v + s->cmd.at_packages, s->cmd.n_packages);
+}
+
+static int session_open(struct session *s, const struct run_values *o, const struct args *a, struct err *e)
+{
+	s->o = o;
+	s->user = (struct argv){ a->v, a->n };
+	gocmd_read(&s->user, &s->cmd);
+	int r = pick_format(s, e);
+	if (r == 0)
+		r = rewrite(s, e);
+	if (r < 0)
+		return r;
+	where_read(&s->mem, s->cmd.dir, &s->where);
+	r = view_open(&s->view, s->format, s->json, count_packages(s), e);
+	if (r == 0)
+		open_files(s);
+	return r;
+}
+
+static void session_close(struct session *s)
+{
+	judge_free(s->judge);
+	lines_free(&s->events);
+	view_close(&s->view);
+	arena_free(&s->mem);
+}
+
+/* ---- running ---- */
+
+static bool is_stop(const struct session *s, const struct report *r)
+{
+	return s->stopped || r->ending.stop == STOP_SIGNAL;
+}
+
+static void say_retry(struct session *s, const struct report *r, int64_t attempt, int64_t delay)
+{
+	CLEANUP(buf_free) struct buf text = { 0 };
+	char wait[24];
+
+	duration_text(delay, wait);
+	buf_addf(&text,
+		 TR("attempt %lld failed (%s: %s); trying again in %s, %lld of %lld retries",
+		    "第 %lld 次尝试失败（%s：%s）；%s 后重试，第 %lld 次，最多 %lld 次"),
+		 (long long)attempt, cause_table[r->cause].id, r->summary ? r->summary : "", wait,
+		 (long long)attempt, (long long)s->o->retry);
+	view_say(&s->view, buf_str(&text));
+}
+
+/* All attempts. *r is the last one's report, with what the earlier ones mean for it. */
+static int run_attempts(struct session *s, struct report *r, struct err *e)
+{
+	struct report first = { 0 };
+	int64_t took = 0, began = 0;
+	int n = 0;
+
+	for (int64_t i = 0;; i++) {
+		n = attempt_run(s, &s->argv, false, r, e);
+		if (n < 0)
+			break;
+		began = began ? began : r->started;
+		took += r->duration_ns;
+		if (i >= s->o->retry || !retry_wanted(s, r))
+			break;
+		int64_t delay = retry_delay(i);
+		say_retry(s, r, i + 1, delay);
+		if (session_sleep(s, delay)) {
+			session_note(s, TR("told to end while waiting for the next attempt: not tried again",
+					   "等待重试时收到结束信号：不再重试"));
+			break;
+		}
+		if (first.is_run)
+			report_free(r);
+		else
+			first = *r;
+		*r = (struct report){ 0 };
+	}
+	if (n == 0 && first.is_run && r->outcome == OUTCOME_PASSED)
+		retry_unstable(r, &first);
+	if (n == 0) {
+		r->duration_ns = took;
+		r->started = began;
+	}
+	report_free(&first);
+	return n;
+}
+
+static int exit_status(const struct run_values *o, const struct report *r)
+{
+	const struct ending *e = &r->ending;
+
+	if (o->on_fail == ON_FAIL_RECORD)
+		return EXIT_OK;
+	if (e->stop == STOP_TIMEOUT || e->stop == STOP_STALL)
+		return EXIT_TIMED_OUT;
+	if (e->how == END_NOT_STARTED)
+		return e->code;
+	if (e->how == END_SIGNAL)
+		return 128 + e->sig;
+	if (e->code)
+		return e->code;
+	if (r->outcome == OUTCOME_EMPTY || r->outcome == OUTCOME_UNSTABLE)
+		return o->strict ? EXIT_WRONG : EXIT_OK;
+	return r->outcome == OUTCOME_PASSED ? EXIT_OK : EXIT_WRONG;
+}
+
+/* ---- the end ---- */
+
+static void fill_report(struct session *s, struct report *r)
+{
+	ulid_make(r->started ? r->started : time_wall(), r->id);
+	r->argv = s->user;
+	r->cwd = s->where.shown;
+	ci_read(&r->mem, &r->ci);
+	r->go_version = s->cmd.is_go ? gocmd_version(&r->mem, &s->user) : NULL;
+	r->attempts = s->tries;
+	r->n_attempts = s->n_tries;
+	r->log_path = s->log ? s->o->log : NULL;
+	r->exit_code = exit_status(s->o, r);
+}
+
+static void close_files(struct session *s, struct report *r)
+{
+	struct err e;
+
+	lines_end(&s->events);
+	if (sink_close(s->log, &e) < 0)
+		session_note(s, e.msg);
+	if (sink_close(s->jsonfile, &e) < 0)
+		session_note(s, e.msg);
+	junit_report(s->junit, r);
+	if (junit_close(s->junit, &e) < 0)
+		session_note(s, e.msg);
+	s->log = s->jsonfile = NULL;
+	s->junit = NULL;
+}
+
+/* What the command wrote last may not have ended its line. */
+static bool mid_line(const struct session *s, const struct term *to)
+{
+	bool out = s->last_out && s->last_out != '\n', err = s->last_err && s->last_err != '\n';
+
+	if (s->json)
+		return false;
+	return to->fd == STDOUT_FILENO ? out : err || (out && s->view.out.tty && to->tty);
+}
+
+static void print_verdict(struct session *s, const struct report *r)
+{
+	struct term *t = s->json ? &s->view.out : &s->view.err;
+
+	if (s->format->end)
+		s->format->end(&s->view, r);
+	verdict_print(r, s->format, t, &s->view.text);
+	if (s->view.text.len && mid_line(s, t))
+		term_put(t, S("\n"));
+	term_flush(t, &s->view.text);
+}
+
+static void write_report(struct session *s, struct report *r)
+{
+	CLEANUP(buf_free) struct buf json = { 0 };
+	struct err e;
+
+	if (!s->o->report)
+		return;
+	for (size_t i = 0; i < s->notes.n; i++) /* they were said when they happened */
+		list_add(&r->mem, &r->limits, s->notes.v[i]);
+	if (!strcmp(s->o->report, "-") && mid_line(s, &s->view.out))
+		buf_addc(&json, '\n');
+	report_json(r, &json);
+	buf_addc(&json, '\n');
+	if (json.bad)
+		say_error(TR("no memory for the report", "内存不足，无法写出报告"));
+	else if (!strcmp(s->o->report, "-"))
+		term_put(&s->view.out, buf_view(&json));
+	else if (file_replace(s->o->report, buf_view(&json), &e) < 0)
+		say_error("%s", e.msg);
+}
+
+static int run_session(struct session *s)
+{
+	struct report r = { 0 };
+	struct err e;
+
+	session_guard();
+	int n = run_attempts(s, &r, &e);
+	if (n == 0 && s->o->rerun && !is_stop(s, &r))
+		n = rerun_fails(s, &r, &e);
+	if (n < 0) {
+		view_say(&s->view, e.msg);
+		report_free(&r);
+		return EXIT_OWN;
+	}
+	session_hold(s, true);
+	fill_report(s, &r);
+	close_files(s, &r);
+	print_verdict(s, &r);
+	write_report(s, &r);
+	run_tell_outer(&r);
+	n = r.exit_code;
+	report_free(&r);
+	return n;
+}
+
+static int run(void *values, const struct args *a)
+{
+	const struct run_values *o = values;
+	struct session s = { 0 };
+	struct err e;
+
+	if (!a->n)
+		return say_usage("run", TR("no command to run. For example: tocsin run -- go test ./...",
+					   "没有要运行的命令。例如：tocsin run -- go test ./..."));
+	int r = check_retry(o, &e);
+	if (r == 0)
+		r = check_stdout(o, &e);
+	if (r == 0)
+		r = session_open(&s, o, a, &e);
+	if (r < 0) {
+		session_close(&s);
+		return r == -ENOMEM ? (say_error("%s", e.msg), EXIT_OWN) : say_usage("run", e.msg);
+	}
+	r = run_session(&s);
+	session_close(&s);
+	return r;
+}
+
+const struct verb verb_run = {
+	.name = "run",
+	.args = { "[--] COMMAND [ARG…]", "[--] 命令 [参数…]" },
+	.brief = { "run a command and tell what truly happened", "运行命令并说出真实结果" },
+	.text = { "Flags of Tocsin stand before the command; what follows it belongs to the command.\n\n"
+		  "  tocsin run -- go test ./...\n"
+		  "  tocsin run --timeout 20m --retry 2 -- go mod download\n"
+		  "  tocsin run --report report.json --junit junit.xml -- make ci\n\n"
+		  "Every format but raw runs `go test` with -json (a -v is taken out) and prints to stdout. In raw nothing is said at all "
+		  "when the run passed without a warning. auto also chooses pkgname when --junit, --jsonfile or --rerun-fails need the "
+		  "stream. A command that is not `go test` is always shown raw. What tests print is made safe in every format but raw: no "
+		  "escape sequences, no workflow commands.\n\n"
+		  "Exit status: 0 under --on-fail record; 124 when --timeout or --stall was reached; 126 or 127 when the command could "
+		  "not be executed or found; 128+n when signal n ended it; the command's own status when that is not 0; 1 when it was 0 "
+		  "but the verdict is not passed (empty and unstable only under --strict); else 0. 2 is wrong usage, 125 a failure of "
+		  "Tocsin itself.\n\n"
+		  "A test that failed and passed when run again, and a command that failed and passed when tried again, are unstable.",
+		  "Tocsin 的选项写在命令之前；命令之后的内容都属于该命令。\n\n"
+		  "  tocsin run -- go test ./...\n"
+		  "  tocsin run --timeout 20m --retry 2 -- go mod download\n"
+		  "  tocsin run --report report.json --junit junit.xml -- make ci\n\n"
+		  "除 raw 外，各方式以 -json 运行 `go test`（去掉 -v）并输出到 stdout。raw 在通过且没有警告时什么都不说。--junit、--jsonfile、--rerun-fails "
+		  "需要测试流时，auto 也选择 pkgname。不是 `go test` 的命令总是原样显示。除 raw 外，测试输出都会去除控制序列和 CI 指令。\n\n"
+		  "退出状态：--on-fail record 时为 0；达到 --timeout 或 --stall 时为 124；命令无法执行或找不到时为 126 或 127；被信号 n 终止时为 128+n；"
+		  "命令自身的非零退出码；命令返回 0 但结论不是通过时为 1（empty 和 unstable 仅在 --strict 下）；否则为 0。用法错误为 2，Tocsin 自身故障为 125。\n\n"
+		  "失败后重跑通过的测试，以及失败后重试通过的命令，结果为 unstable（不稳定）。" },
+	.opts = opts,
+	.n_opts = ARRAY_LEN(opts),
+	.size = sizeof(struct run_values),
+	.command = true,
+	.topic = { "Formats:", "显示方式：" },
+	.topic_row = view_format_row,
+	.run = run,
+};

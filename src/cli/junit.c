@@ -1,0 +1,477 @@
+#include "cli/junit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "base/time.h"
+
+#define BLOCK       (16 << 10) /* cases of a package are written out in blocks */
+#define SUITES_MAX  50000
+#define RUNNING_MAX 100000
+#define COPY        (64 << 10)
+
+struct block_head {   /* in front of every block in the temporary file */
+	int64_t next; /* offset of the next block of the same package; 0: none */
+	int64_t size;
+};
+
+struct suite {
+	char *name;
+	size_t n;
+	struct suite *next;  /* in the order of appearance */
+	int64_t first, last; /* offsets of blocks + 1; 0: none */
+	struct buf cases;    /* not yet in the file */
+	struct map running;  /* names of tests without an end */
+	int64_t tests, failures, errors, skipped;
+	double seconds;
+};
+
+struct junit {
+	const char *path;
+	int spool;
+	int64_t at; /* end of the spool */
+	struct map suites;
+	struct suite *first, *last;
+	int failed;      /* -errno */
+	bool cut;        /* a ceiling was hit */
+	int64_t started; /* of the first report */
+	char go_version[48];
+};
+
+/* ---- XML ---- */
+
+static void xml(struct buf *b, struct span s, bool attribute)
+{
+	CLEANUP(buf_free) struct buf clean = { 0 };
+	uint32_t cp;
+
+	text_clean(s, true, &clean);
+	for (struct span t = buf_view(&clean); t.n;) {
+		size_t n = utf8_decode(t, &cp);
+		if (cp == '&' || cp == '<' || cp == '>' || cp == '"')
+			buf_adds(b, cp == '&' ? "&amp;" : cp == '<' ? "&lt;" : cp == '>' ? "&gt;" : "&quot;");
+		else if (attribute && (cp == '\n' || cp == '\t'))
+			buf_adds(b, cp == '\n' ? "&#10;" : "&#9;");
+		else if (cp == 0xfffe || cp == 0xffff)
+			buf_adds(b, "\xef\xbf\xbd"); /* not characters of XML */
+		else
+			buf_add(b, t.p, n);
+		t = span_from(t, n);
+	}
+}
+
+static void attribute(struct buf *b, const char *name, struct span value)
+{
+	buf_addf(b, " %s=\"", name);
+	xml(b, value, true);
+	buf_addc(b, '"');
+}
+
+/* ---- the spool ---- */
+
+static void spool(struct junit *j, const void *p, size_t n, int64_t at)
+{
+	const char *from = p;
+
+	while (n && !j->failed) {
+		ssize_t w = fault_hit() ? (errno = EIO, -1) : pwrite(j->spool, from, n, at);
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w <= 0) {
+			j->failed = w < 0 ? -errno : -EIO;
+			return;
+		}
+		from += w;
+		n -= (size_t)w;
+		at += w;
+	}
+}
+
+static void flush(struct junit *j, struct suite *s)
+{
+	struct block_head h = { 0, (int64_t)s->cases.len };
+	int64_t at = j->at;
+
+	if (!s->cases.len)
+		return;
+	spool(j, &h, sizeof(h), at);
+	spool(j, s->cases.p, s->cases.len, at + (int64_t)sizeof(h));
+	at++; /* 0 is none */
+	if (s->last)
+		spool(j, &at, sizeof(at), s->last - 1);
+	else
+		s->first = at;
+	s->last = at;
+	j->at += (int64_t)(sizeof(h) + s->cases.len);
+	buf_clear(&s->cases);
+}
+
+static int spool_open(void)
+{
+	const char *dir = getenv("TMPDIR");
+	CLEANUP(buf_free) struct buf path = { 0 };
+
+	dir = dir && *dir ? dir : "/tmp";
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return fd;
+	buf_addf(&path, "%s/tocsin-XXXXXX", dir);
+	fd = path.bad ? -1 : mkostemp(path.p, O_CLOEXEC);
+	if (fd >= 0)
+		unlink(path.p);
+	return fd;
+}
+
+int junit_open(const char *path, struct junit **ret, struct err *e)
+{
+	struct junit *j = mem_zalloc(sizeof(*j));
+
+	if (!j)
+		return err_set(e, ENOMEM, TR("no memory", "内存不足"));
+	j->path = path;
+	j->spool = spool_open();
+	if (j->spool < 0) {
+		mem_free(j);
+		return err_set(e, errno,
+			       TR("--junit needs a temporary file: %m (see TMPDIR)",
+				  "--junit 需要临时文件：%m（参见 TMPDIR）"));
+	}
+	*ret = j;
+	return 0;
+}
+
+/* ---- cases ---- */
+
+static void suite_free(struct suite *s)
+{
+	char *name;
+
+	for (size_t at = 0; (name = map_next(&s->running, &at));)
+		mem_free(name);
+	map_free(&s->running);
+	buf_free(&s->cases);
+	mem_free(s->name);
+	mem_free(s);
+}
+
+static struct suite *suite_get(struct junit *j, struct span name)
+{
+	struct suite *s = map_get(&j->suites, name);
+
+	if (s || !name.n)
+		return s;
+	if (j->suites.count >= SUITES_MAX) {
+		j->cut = true;
+		return NULL;
+	}
+	s = mem_zalloc(sizeof(*s));
+	if (s && (s->name = mem_dup(name.p, name.n)) &&
+	    map_put(&j->suites, (struct span){ s->name, name.n }, s)) {
+		s->n = name.n;
+		if (j->last)
+			j->last->next = s;
+		else
+			j->first = s;
+		return j->last = s;
+	}
+	if (s)
+		suite_free(s);
+	j->failed = -ENOMEM;
+	return NULL;
+}
+
+static void case_begin(struct suite *s, struct span test, double seconds)
+{
+	buf_adds(&s->cases, "<testcase");
+	attribute(&s->cases, "classname", (struct span){ s->name, s->n });
+	attribute(&s->cases, "name", test);
+	buf_addf(&s->cases, " time=\"%.3f\"", seconds > 0 && seconds < 1e9 ? seconds : 0.0);
+	s->tests++;
+}
+
+static void case_end(struct junit *j, struct suite *s)
+{
+	buf_adds(&s->cases, "</testcase>\n");
+	if (s->cases.bad)
+		j->failed = -ENOMEM;
+	if (s->cases.len >= BLOCK)
+		flush(j, s);
+}
+
+/* The first line that says something: not a frame line of the testing package. */
+static struct span first_said(struct span text)
+{
+	while (text.n) {
+		struct span line = span_trim(span_cut(&text, '\n'));
+		if (line.n && !span_starts(line, S("=== ")) && !span_starts(line, S("--- ")))
+			return span_head(line, 400);
+	}
+	return (struct span){ 0 };
+}
+
+static void problem(struct suite *s, const char *element, struct span message, struct span text)
+{
+	buf_addf(&s->cases, "<%s", element);
+	attribute(&s->cases, "message", message);
+	attribute(&s->cases, "type", (struct span){ 0 });
+	buf_addc(&s->cases, '>');
+	xml(&s->cases, text, false);
+	buf_addf(&s->cases, "</%s>", element);
+}
+
+static void test_end(struct junit *j, struct suite *s, const struct notice *n)
+{
+	struct span said = first_said(n->text);
+
+	mem_free(map_del(&s->running, n->test));
+	case_begin(s, n->test, n->seconds);
+	buf_addc(&s->cases, '>');
+	if (n->result == RESULT_SKIP) {
+		s->skipped++;
+		buf_adds(&s->cases, "<skipped");
+		attribute(&s->cases, "message", said);
+		buf_adds(&s->cases, "/>");
+	} else if (n->result == RESULT_FAIL) {
+		s->failures++;
+		problem(s, "failure", said.n ? said : span_of(TR("failed", "失败")), said);
+		buf_adds(&s->cases, "<system-out>");
+		xml(&s->cases, n->text, false);
+		buf_adds(&s->cases, "</system-out>");
+	} else if (n->result == RESULT_NONE) {
+		s->errors++;
+		problem(s, "error", span_of(TR("it did not end", "没有结束")), n->text);
+	}
+	case_end(j, s);
+}
+
+static void test_run(struct junit *j, struct suite *s, struct span test)
+{
+	if (map_get(&s->running, test))
+		return;
+	if (s->running.count >= RUNNING_MAX) {
+		j->cut = true;
+		return;
+	}
+	char *name = mem_dup(test.p, test.n);
+	if (!name || !map_put(&s->running, (struct span){ name, test.n }, name)) {
+		mem_free(name);
+		j->failed = -ENOMEM;
+	}
+}
+
+static void end_running(struct junit *j, struct suite *s)
+{
+	char *name;
+
+	for (size_t at = 0; (name = map_next(&s->running, &at));) {
+		case_begin(s, span_of(name), 0);
+		buf_addc(&s->cases, '>');
+		s->errors++;
+		problem(s, "error", span_of(TR("it did not end", "没有结束")), (struct span){ 0 });
+		case_end(j, s);
+		mem_free(name);
+	}
+	map_clear(&s->running);
+}
+
+static void pkg_end(struct junit *j, struct suite *s, const struct notice *n)
+{
+	bool blank = n->result == RESULT_FAIL && !s->failures;
+
+	end_running(j, s);
+	if (n->seconds > 0 && n->seconds < 1e9)
+		s->seconds += n->seconds;
+	if (blank && !s->errors) {
+		case_begin(s, span_of(TR("(package)", "（包）")), 0);
+		buf_addc(&s->cases, '>');
+		s->errors++;
+		problem(s, "error",
+			n->text.n ? first_said(n->text) : span_of(TR("the package failed", "包失败")),
+			n->text);
+		case_end(j, s);
+	}
+	flush(j, s);
+	buf_free(&s->cases);
+	map_free(&s->running);
+}
+
+void junit_notice(struct junit *j, const struct notice *n)
+{
+	if (!j || j->failed ||
+	    (n->kind != NOTICE_TEST_RUN && n->kind != NOTICE_TEST_END && n->kind != NOTICE_PKG_END))
+		return;
+	struct suite *s = suite_get(j, n->package);
+	if (!s)
+		return;
+	if (n->kind == NOTICE_TEST_RUN)
+		test_run(j, s, n->test);
+	else if (n->kind == NOTICE_TEST_END)
+		test_end(j, s, n);
+	else
+		pkg_end(j, s, n);
+}
+
+/* ---- the file ---- */
+
+/* What no test can carry: a build that failed before its package was known, a masked command, a signal. */
+void junit_report(struct junit *j, const struct report *r)
+{
+	if (!j)
+		return;
+	for (struct suite *s = j->first; s; s = s->next)
+		end_running(j, s);
+	j->started = j->started ? j->started : r->started;
+	if (r->go_version)
+		snprintf(j->go_version, sizeof(j->go_version), "%s", r->go_version);
+	for (size_t i = 0; i < r->n_findings; i++) {
+		const struct finding *f = &r->findings[i];
+		struct suite *p = f->package.n ? map_get(&j->suites, f->package) : NULL;
+		if (f->severity != SEV_ERROR || (p && (p->failures || p->errors)))
+			continue;
+		struct suite *s = suite_get(j, S("tocsin"));
+		if (!s)
+			return;
+		case_begin(s, span_of(cause_table[f->cause].id), 0);
+		buf_addc(&s->cases, '>');
+		s->errors++;
+		problem(s, "error", f->message.n ? f->message : span_of(tx(cause_table[f->cause].mean)),
+			f->excerpt);
+		case_end(j, s);
+	}
+}
+
+static void copy_blocks(struct junit *j, const struct suite *s, int fd, char *room)
+{
+	struct block_head h;
+
+	for (int64_t at = s->first; at && !j->failed; at = h.next) {
+		if (pread(j->spool, &h, sizeof(h), at - 1) != (ssize_t)sizeof(h)) {
+			j->failed = -EIO;
+			return;
+		}
+		for (int64_t done = 0; done < h.size && !j->failed;) {
+			size_t want = h.size - done < COPY ? (size_t)(h.size - done) : COPY;
+			ssize_t n = pread(j->spool, room, want, at - 1 + (int64_t)sizeof(h) + done);
+			if (n <= 0)
+				j->failed = n < 0 ? -errno : -EIO;
+			else
+				j->failed = fd_write_all(fd, (struct span){ room, (size_t)n });
+			done += n;
+		}
+	}
+}
+
+static void suite_head(struct buf *b, const char *element, struct span name, const struct suite *s)
+{
+	buf_addf(b, "<%s", element);
+	attribute(b, "name", name);
+	buf_addf(b, " tests=\"%lld\" failures=\"%lld\" errors=\"%lld\" skipped=\"%lld\" time=\"%.3f\"",
+		 (long long)s->tests, (long long)s->failures, (long long)s->errors, (long long)s->skipped,
+		 s->seconds);
+}
+
+static struct suite sum_up(const struct junit *j)
+{
+	struct suite sum = { 0 };
+
+	for (const struct suite *s = j->first; s; s = s->next) {
+		sum.tests += s->tests;
+		sum.failures += s->failures;
+		sum.errors += s->errors;
+		sum.skipped += s->skipped;
+		sum.seconds += s->seconds;
+	}
+	return sum;
+}
+
+static void write_suites(struct junit *j, int fd, char *room)
+{
+	CLEANUP(buf_free) struct buf b = { 0 };
+	struct suite sum = sum_up(j);
+	char when[32];
+
+	buf_adds(&b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+	suite_head(&b, "testsuites", S("tocsin"), &sum);
+	buf_adds(&b, ">\n");
+	time_rfc3339(j->started ? j->started : time_wall(), when);
+	when[19] = '\0'; /* the schema's dateTime has no zone */
+	for (const struct suite *s = j->first; s && !j->failed; s = s->next) {
+		suite_head(&b, "testsuite", (struct span){ s->name, s->n }, s);
+		attribute(&b, "timestamp", span_of(when));
+		buf_adds(&b, ">\n");
+		if (j->go_version[0]) {
+			buf_adds(&b, "<properties><property name=\"go.version\"");
+			attribute(&b, "value", span_of(j->go_version));
+			buf_adds(&b, "/></properties>\n");
+		}
+		j->failed = b.bad ? -ENOMEM : fd_write_all(fd, buf_view(&b));
+		copy_blocks(j, s, fd, room);
+		buf_clear(&b);
+		buf_adds(&b, "</testsuite>\n");
+	}
+	buf_adds(&b, "</testsuites>\n");
+	if (!j->failed)
+		j->failed = b.bad ? -ENOMEM : fd_write_all(fd, buf_view(&b));
+}
+
+static void write_file(struct junit *j)
+{
+	CLEANUP(buf_free) struct buf tmp = { 0 };
+	CLEANUP(mem_free) char *room = mem_alloc(COPY);
+	struct stat st;
+	bool plain = stat(j->path, &st) < 0 || S_ISREG(st.st_mode);
+
+	buf_adds(&tmp, j->path);
+	if (plain)
+		buf_addf(&tmp, ".tmp-%d", (int)getpid());
+	if (!room || tmp.bad) {
+		j->failed = -ENOMEM;
+		return;
+	}
+	CLEANUP(fd_close) int fd = open(tmp.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+	if (fd < 0) {
+		j->failed = -errno;
+		return;
+	}
+	write_suites(j, fd, room);
+	if (plain && !j->failed && rename(tmp.p, j->path) < 0)
+		j->failed = -errno;
+	if (plain && j->failed)
+		unlink(tmp.p);
+}
+
+int junit_close(struct junit *j, struct err *e)
+{
+	int failed;
+
+	if (!j)
+		return 0;
+	for (struct suite *s = j->first; s; s = s->next)
+		flush(j, s);
+	if (!j->failed)
+		write_file(j);
+	failed = j->failed;
+	if (failed < 0)
+		err_set(e, -failed, TR("write '%s': %m", "无法写入“%s”：%m"), j->path);
+	else if (j->cut)
+		failed = err_set(
+			e, E2BIG,
+			TR("'%s' holds only the first 50,000 packages or 100,000 unfinished tests of one",
+			   "“%s”只包含前 50000 个包，或单个包的前 100000 个未结束的测试"),
+			j->path);
+	for (struct suite *s = j->first, *next; s; s = next) {
+		next = s->next;
+		suite_free(s);
+	}
+	map_free(&j->suites);
+	fd_close(j->spool);
+	mem_free(j);
+	return failed;
+}

@@ -1,0 +1,16 @@
+#ifndef CLI_JUNIT_H
+#define CLI_JUNIT_H
+
+#include "diagnose/judge.h"
+
+/*
+ * JUnit XML, one testsuite a package. Cases wait in a temporary file: memory does not grow with their number.
+ */
+struct junit;
+int junit_open(const char *path, struct junit **ret, struct err *e);
+void junit_notice(struct junit *j, const struct notice *n); /* NULL is fine */
+/* One run or file was judged: findings that belong to no test become errors of the suite "tocsin". NULL is fine. */
+void junit_report(struct junit *j, const struct report *r);
+/* Writes the file, atomically. NULL is fine. */
+int junit_close(struct junit *j, struct err *e);
+#endif

@@ -1,0 +1,291 @@
+#include "cli/opt.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "base/time.h"
+
+#define MAX_CANDIDATES 96
+
+struct common common = { .lang = -1 };
+const char *const opt_langs[] = { "en", "zh", NULL };
+
+/* clang-format off */
+const struct opt opt_common[] = {
+	{ "lang", 0, OPT_WORD, offsetof(struct common, lang), { "en|zh", "en|zh" },
+	  { "language of everything that is said (else TOCSIN_LANG, LC_ALL, LC_MESSAGES, LANG)",
+	    "输出语言（默认依次取 TOCSIN_LANG、LC_ALL、LC_MESSAGES、LANG）" }, opt_langs, 0 },
+	{ "no-color", 0, OPT_FLAG, offsetof(struct common, no_color), { NULL, NULL },
+	  { "no colours (they are used on a terminal only, and never with NO_COLOR or TERM=dumb)",
+	    "不使用颜色（颜色只用于终端；设置了 NO_COLOR 或 TERM=dumb 时也不用）" }, NULL, 0 },
+	{ "help", 'h', OPT_FLAG, offsetof(struct common, help), { NULL, NULL },
+	  { "show this help", "显示本帮助" }, NULL, 0 },
+};
+/* clang-format on */
+const size_t opt_common_count = ARRAY_LEN(opt_common);
+
+const char *opt_hint(const char *typed, const char *const *candidates, size_t n, const char *before,
+		     char out[128])
+{
+	const char *near = text_nearest(typed, candidates, n);
+
+	out[0] = '\0';
+	if (near)
+		snprintf(out, 128, TR("; did you mean %s%s?", "；您是否想用 %s%s？"), before, near);
+	return out;
+}
+
+/* A row and where its value goes. */
+struct slot {
+	const struct opt *o;
+	char *base;
+};
+
+static bool find_in(const struct opt *opts, size_t n, struct span name, char letter, const struct opt **ret)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (letter ? opts[i].letter == letter : span_eq(span_of(opts[i].name), name)) {
+			*ret = &opts[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool find_opt(const struct verb *v, void *values, struct span name, char letter, struct slot *ret)
+{
+	if (v && find_in(v->opts, v->n_opts, name, letter, &ret->o))
+		ret->base = values;
+	else if (find_in(opt_common, opt_common_count, name, letter, &ret->o))
+		ret->base = (char *)&common;
+	else
+		return false;
+	return true;
+}
+
+static int unknown_opt(const struct verb *v, const char *word, struct span name, struct err *e)
+{
+	const char *names[MAX_CANDIDATES];
+	char typed[64], hint[128];
+	size_t n = 0;
+
+	for (size_t i = 0; v && i < v->n_opts && n < MAX_CANDIDATES; i++)
+		names[n++] = v->opts[i].name;
+	for (size_t i = 0; i < opt_common_count && n < MAX_CANDIDATES; i++)
+		names[n++] = opt_common[i].name;
+	snprintf(typed, sizeof(typed), "%.*s", SPAN_ARG(span_head(name, 60)));
+	return err_set(e, EINVAL, TR("unknown flag %.*s%s", "未知选项 %.*s%s"), (int)strcspn(word, "="), word,
+		       opt_hint(typed, names, n, "--", hint));
+}
+
+static int bad_word(const struct opt *o, const char *value, struct err *e)
+{
+	char hint[128];
+	size_t n = 0;
+
+	while (o->words[n])
+		n++;
+	return err_set(e, EINVAL, TR("--%s does not know '%s'%s", "--%s 不认识“%s”%s"), o->name, value,
+		       opt_hint(value, o->words, n, "", hint));
+}
+
+static int list_push(struct opt_list *l, const char *value, struct err *e)
+{
+	const char **v = mem_resize(l->v, (l->n + 2) * sizeof(*v));
+
+	if (!v)
+		return err_set(e, ENOMEM, TR("no memory", "内存不足"));
+	l->v = v;
+	v[l->n++] = value;
+	v[l->n] = NULL;
+	return 0;
+}
+
+void opt_list_free(struct opt_list *l)
+{
+	mem_free(l->v);
+	*l = (struct opt_list){ 0 };
+}
+
+/* The parts stay where they are in argv: the commas become ends of strings. */
+static int csv_push(struct opt_list *l, const char *value, const struct opt *o, struct err *e)
+{
+	char *at = (char *)(uintptr_t)value;
+	int r = 0;
+
+	for (char *part = strsep(&at, ","); part && r == 0; part = strsep(&at, ",")) {
+		if (!*part)
+			return err_set(e, EINVAL, TR("--%s: an empty item in the list", "--%s：列表中有空项"),
+				       o->name);
+		r = list_push(l, part, e);
+	}
+	return r;
+}
+
+static int set_number(const struct opt *o, int64_t *to, const char *value, struct err *e)
+{
+	if (span_int(span_of(value), to) && *to >= 0 && *to <= 1000000)
+		return 0;
+	return err_set(e, EINVAL,
+		       TR("--%s needs a number from 0 to 1000000, not '%s'",
+			  "--%s 需要 0 到 1000000 之间的整数，而不是“%s”"),
+		       o->name, value);
+}
+
+static int set_duration(const struct opt *o, int64_t *to, const char *value, struct err *e)
+{
+	if (duration_parse(value, to))
+		return 0;
+	return err_set(e, EINVAL,
+		       TR("--%s needs a duration such as 90s, 10m or 1h30m, not '%s'",
+			  "--%s 需要 90s、10m、1h30m 这样的时长，而不是“%s”"),
+		       o->name, value);
+}
+
+static int set_word(const struct opt *o, int *to, const char *value, struct err *e)
+{
+	for (int i = 0; o->words[i]; i++) {
+		if (!strcmp(o->words[i], value)) {
+			*to = i;
+			return 0;
+		}
+	}
+	return bad_word(o, value, e);
+}
+
+static int set_value(struct slot s, const char *value, struct err *e)
+{
+	void *to = s.base + s.o->at;
+
+	switch (s.o->type) {
+	case OPT_FLAG: *(bool *)to = true; return 0;
+	case OPT_STRING:
+	case OPT_FILE:
+		if (!*value)
+			return err_set(e, EINVAL, TR("--%s: its argument is empty", "--%s：参数为空"),
+				       s.o->name);
+		*(const char **)to = value;
+		return 0;
+	case OPT_DURATION: return set_duration(s.o, to, value, e);
+	case OPT_INT:
+	case OPT_MAYBE: return set_number(s.o, to, value, e);
+	case OPT_WORD: return set_word(s.o, to, value, e);
+	case OPT_LIST: return list_push(to, value, e);
+	case OPT_CSV: return csv_push(to, value, s.o, e);
+	}
+	return 0;
+}
+
+/* Takes what is said: as soon as the language is known, errors are in it. */
+static int take(struct slot s, const char *value, struct err *e)
+{
+	int r = set_value(s, value, e);
+
+	if (r == 0 && s.o == &opt_common[0])
+		lang_now = lang_pick(opt_langs[common.lang]);
+	return r;
+}
+
+static bool needs_value(enum opt_type t)
+{
+	return t != OPT_FLAG && t != OPT_MAYBE;
+}
+
+/* argv[*at] is an option: read it, and its argument when that stands apart. */
+static int parse_one(const struct verb *v, size_t argc, const char **argv, size_t *at, void *values,
+		     struct err *e)
+{
+	const char *word = argv[*at];
+	bool is_long = word[1] == '-';
+	struct span name = span_of(word + (is_long ? 2 : 1));
+	struct span value = name;
+	struct slot s;
+
+	name = span_cut(&value, '=');
+	bool joined = strchr(word, '=') != NULL;
+	if (!is_long && name.n != 1)
+		return unknown_opt(v, word, name, e);
+	if (!find_opt(v, values, name, is_long ? 0 : name.p[0], &s))
+		return unknown_opt(v, word, name, e);
+	if (s.o->type == OPT_FLAG && joined)
+		return err_set(e, EINVAL, TR("--%s takes no argument", "--%s 不带参数"), s.o->name);
+	if (s.o->type == OPT_MAYBE && !joined) {
+		*(int64_t *)(void *)(s.base + s.o->at) = s.o->lone;
+		return 0;
+	}
+	if (joined || !needs_value(s.o->type))
+		return take(s, joined ? value.p : "", e);
+	if (*at + 1 >= argc)
+		return err_set(e, EINVAL, TR("--%s needs an argument: %s", "--%s 需要参数：%s"), s.o->name,
+			       tx(s.o->arg));
+	return take(s, argv[++*at], e);
+}
+
+static void set_defaults(const struct verb *v, void *values)
+{
+	for (size_t i = 0; v && i < v->n_opts; i++) {
+		if (v->opts[i].type == OPT_INT || v->opts[i].type == OPT_DURATION)
+			*(int64_t *)(void *)((char *)values + v->opts[i].at) = v->opts[i].lone;
+	}
+}
+
+int opt_parse(const struct verb *v, size_t argc, const char **argv, void *values, struct args *ret,
+	      struct err *e)
+{
+	bool stop_early = !v || v->command;
+	size_t kept = 0, i;
+
+	*ret = (struct args){ .v = argv };
+	set_defaults(v, values);
+	for (i = 0; i < argc; i++) {
+		const char *word = argv[i];
+		if (!strcmp(word, "--") && v) {
+			ret->dashes = true;
+			i++;
+			break;
+		}
+		if (word[0] == '-' && word[1]) {
+			int r = parse_one(v, argc, argv, &i, values, e);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		if (stop_early)
+			break;
+		argv[kept++] = word;
+	}
+	if (stop_early) {
+		ret->v = argv + i;
+		ret->n = argc - i;
+		return 0;
+	}
+	while (i < argc)
+		argv[kept++] = argv[i++];
+	ret->n = kept;
+	return 0;
+}
+
+const struct verb *verb_find(const char *name)
+{
+	for (size_t i = 0; i < verb_count; i++) {
+		if (!strcmp(verbs[i]->name, name))
+			return verbs[i];
+	}
+	return NULL;
+}
+
+int verb_unknown(const char *name, struct err *e)
+{
+	const char *names[MAX_CANDIDATES];
+	char hint[128];
+	size_t n = 0;
+
+	for (size_t i = 0; i < verb_count && n < MAX_CANDIDATES; i++)
+		names[n++] = verbs[i]->name;
+	return err_set(e, EINVAL, TR("unknown command '%s'%s", "未知命令“%s”%s"), name,
+		       opt_hint(name, names, n, "", hint));
+}

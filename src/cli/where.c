@@ -1,0 +1,162 @@
+#include "cli/where.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/path.h"
+
+#define GO_MOD_MAX (1 << 20)
+#define DIRS_MAX   5000 /* counting must not be felt */
+#define DEPTH_MAX  32
+
+static bool exists(const char *dir, size_t n, const char *name)
+{
+	CLEANUP(buf_free) struct buf path = { 0 };
+
+	buf_addf(&path, "%.*s/%s", (int)n, dir, name);
+	return !path.bad && access(path.p, F_OK) == 0;
+}
+
+/* The nearest directory at or above dir that holds name: the length of its path, or SPAN_NONE. */
+static size_t find_up(struct span dir, const char *name)
+{
+	for (;;) {
+		if (exists(dir.p, dir.n, name))
+			return dir.n;
+		size_t slash = span_rchr(dir, '/');
+		if (slash == SPAN_NONE || !dir.n)
+			return SPAN_NONE;
+		dir = span_head(dir, slash);
+	}
+}
+
+static struct span unquote(struct span s)
+{
+	s = span_trim(s);
+	if (s.n >= 2 && (s.p[0] == '"' || s.p[0] == '`') && s.p[s.n - 1] == s.p[0])
+		return (struct span){ s.p + 1, s.n - 2 };
+	return s;
+}
+
+/* The path in the module line of a go.mod. */
+static struct span module_path(struct span text)
+{
+	while (text.n) {
+		struct span line = span_cut(&text, '\n');
+		size_t comment = span_find(line, S("//"));
+		line = span_trim(span_head(line, comment));
+		if (!span_skip(&line, S("module")) || !line.n ||
+		    (line.p[0] != ' ' && line.p[0] != '\t' && line.p[0] != '('))
+			continue;
+		line = span_trim(line);
+		if (line.n && line.p[0] == '(')
+			line = span_trim(span_cut(&text, '\n'));
+		return unquote(line);
+	}
+	return (struct span){ 0 };
+}
+
+static const char *read_module(struct arena *mem, struct span dir)
+{
+	CLEANUP(buf_free) struct buf path = { 0 };
+	CLEANUP(buf_free) struct buf text = { .max = GO_MOD_MAX };
+	size_t root = find_up(dir, "go.mod");
+
+	if (root == SPAN_NONE)
+		return NULL;
+	buf_addf(&path, "%.*s/go.mod", (int)root, dir.p);
+	if (path.bad || file_slurp(path.p, &text, NULL) < 0)
+		return NULL;
+	struct span name = module_path(buf_view(&text));
+	if (!name.n)
+		return NULL;
+	/* Below the module's root, its packages begin with the way down to here. */
+	return arena_printf(mem, "%.*s%.*s", SPAN_ARG(name), SPAN_ARG(span_from(dir, root)));
+}
+
+void where_read(struct arena *mem, const char *dir, struct site *ret)
+{
+	CLEANUP(buf_free) struct buf full = { 0 };
+	char *cwd = getcwd(NULL, 0);
+
+	*ret = (struct site){ .shown = "." };
+	if (!cwd)
+		return;
+	ret->cwd = arena_str(mem, span_of(cwd));
+	free(cwd);
+	if (!ret->cwd)
+		return;
+	struct span here = span_of(ret->cwd);
+	size_t root = find_up(here, ".git");
+	struct span rest = root == SPAN_NONE ? here : span_from(here, root + 1);
+	ret->shown = rest.n ? arena_str(mem, rest) : ".";
+	path_join(&full, ret->cwd, dir ? dir : "");
+	ret->module = read_module(mem, dir ? buf_view(&full) : here);
+}
+
+/* ---- counting packages ---- */
+
+struct count {
+	int64_t packages;
+	int dirs;
+};
+
+static bool skipped(const char *name)
+{
+	return name[0] == '.' || name[0] == '_' || !strcmp(name, "testdata") || !strcmp(name, "vendor") ||
+	       !strcmp(name, "node_modules");
+}
+
+static void count_dir(struct count *c, const char *path, int depth)
+{
+	DIR *d = c->dirs++ < DIRS_MAX && depth < DEPTH_MAX ? opendir(path) : NULL;
+	struct dirent *e;
+	bool go = false;
+
+	if (depth && exists(path, strlen(path), "go.mod")) {
+		if (d)
+			closedir(d);
+		return;
+	}
+	while (d && (e = readdir(d))) {
+		CLEANUP(buf_free) struct buf sub = { 0 };
+		struct span name = span_of(e->d_name);
+		if (e->d_type == DT_REG && span_ends(name, S(".go")) && name.p[0] != '_' && name.p[0] != '.')
+			go = true;
+		if (e->d_type != DT_DIR || skipped(e->d_name))
+			continue;
+		path_join(&sub, path, e->d_name);
+		if (!sub.bad)
+			count_dir(c, sub.p, depth + 1);
+	}
+	c->packages += go;
+	if (d)
+		closedir(d);
+}
+
+int64_t where_count(const char *dir, const char *const *patterns, size_t n)
+{
+	struct count c = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		CLEANUP(buf_free) struct buf at = { 0 };
+		struct span p = span_of(patterns[i]);
+		if (span_find(p, S("...")) == SPAN_NONE) {
+			c.packages++;
+			continue;
+		}
+		if (p.p[0] != '.' || !span_ends(p, S("/...")))
+			return 0;
+		CLEANUP(mem_free) char *base = mem_dup(p.p, p.n - 4);
+		path_join(&at, dir ? dir : ".", base ? base : ".");
+		if (at.bad)
+			return 0;
+		count_dir(&c, at.p, 0);
+	}
+	return c.dirs > DIRS_MAX ? 0 : n ? c.packages : 1;
+}

@@ -1,0 +1,420 @@
+/* From lines to findings: blocks of go's own errors, crashes, the output of a failed test. */
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "diagnose/state.h"
+
+void limit_say(struct judge *j, const char *text)
+{
+	for (size_t i = 0; i < j->limits.n; i++) {
+		if (!strcmp(j->limits.v[i], text))
+			return;
+	}
+	const char *copy = j->limits.n < 50 ? arena_str(&j->mem, span_of(text)) : NULL;
+	if (copy)
+		list_add(&j->mem, &j->limits, copy);
+}
+
+struct jfinding *finding_new(struct judge *j, enum cause c, bool soft)
+{
+	if (j->n_findings >= FINDINGS_MAX) {
+		j->dropped_findings++;
+		limit_say(j, TR("more than 1,000 findings: the rest are counted only", "问题超过 1000 个，其余只计数"));
+		return NULL;
+	}
+	if (j->n_findings == j->cap_findings) {
+		size_t cap = j->cap_findings ? j->cap_findings * 2 : 16;
+		struct jfinding *f = mem_resize(j->findings, cap * sizeof(*f));
+		if (!f) {
+			j->no_memory = true;
+			return NULL;
+		}
+		j->findings = f;
+		j->cap_findings = cap;
+	}
+	struct jfinding *f = &j->findings[j->n_findings++];
+	*f = (struct jfinding){ .soft = soft };
+	f->f.cause = c;
+	f->f.severity = cause_table[c].severity;
+	f->f.classes = cause_table[c].classes;
+	f->f.order = j->order++;
+	return f;
+}
+
+void finding_text(struct judge *j, struct span *to, struct span text)
+{
+	CLEANUP(buf_free) struct buf b = { .max = EXCERPT_MAX * 4 };
+	struct span cut;
+
+	while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
+		text.n--;
+	text_clean(span_head(text, EXCERPT_MAX * 2), true, &b);
+	cut = span_head(buf_view(&b), EXCERPT_MAX - 8);
+	if (cut.n < b.len) { /* at the end of a line */
+		size_t nl = span_rchr(cut, '\n');
+		if (nl != SPAN_NONE && nl > cut.n / 2)
+			cut = span_head(cut, nl);
+		while (cut.n && ((unsigned char)cut.p[cut.n] & 0xc0) == 0x80)
+			cut.n--;
+		b.len = cut.n;
+		buf_adds(&b, "\n…");
+		cut = buf_view(&b);
+	}
+	*to = cut.n ? arena_span(&j->mem, cut) : (struct span){ 0 };
+}
+
+void finding_line(struct judge *j, struct span *to, struct span text)
+{
+	CLEANUP(buf_free) struct buf b = { .max = 8192 };
+	struct span cut;
+
+	text = span_trim(text);
+	text_clean(span_head(text, 1000), false, &b);
+	cut = span_head(buf_view(&b), 500);
+	while (cut.n && cut.n < b.len && ((unsigned char)cut.p[cut.n] & 0xc0) == 0x80)
+		cut.n--;
+	*to = cut.n ? arena_span(&j->mem, cut) : (struct span){ 0 };
+}
+
+/* A file as a person finds it from where the command ran: below cwd, or the bare test file in its package. */
+static struct span nice_file(struct judge *j, struct span package, struct span file)
+{
+	struct span cwd = span_of(j->cfg.cwd), mod = span_of(j->cfg.module);
+
+	if (cwd.n && span_starts(file, cwd) && file.n > cwd.n + 1 && file.p[cwd.n] == '/')
+		return arena_span(&j->mem, span_from(file, cwd.n + 1));
+	while (span_skip(&file, S("./")))
+		;
+	if (span_chr(file, '/') != SPAN_NONE || !mod.n || !span_starts(package, mod))
+		return arena_span(&j->mem, file);
+	struct span sub = span_from(package, mod.n);
+	if (sub.n && sub.p[0] != '/')
+		return arena_span(&j->mem, file);
+	const char *dir = j->cfg.module_dir ? j->cfg.module_dir : "";
+	return span_of(arena_printf(&j->mem, "%s%.*s%s%.*s", dir, (int)(sub.n ? sub.n - 1 : 0), sub.n ? sub.p + 1 : "",
+				    sub.n ? "/" : "", SPAN_ARG(file)));
+}
+
+void finding_file(struct judge *j, struct jfinding *f, struct span package, struct span file, int line)
+{
+	CLEANUP(buf_free) struct buf b = { .max = 4096 };
+
+	text_clean(span_head(file, 1000), false, &b);
+	f->f.file = nice_file(j, package, buf_view(&b));
+	f->f.line = line;
+}
+
+void finding_place(struct judge *j, struct jfinding *f, struct span package, struct span file, int line)
+{
+	if (f->f.n_places >= PLACES_MAX) {
+		f->cascade++;
+		limit_say(j, TR("a cause with more than 200 places: the rest are counted only", "同一原因超过 200 处，其余只计数"));
+		return;
+	}
+	if ((f->f.n_places & (f->f.n_places - 1)) == 0) { /* a power of two: full */
+		size_t cap = f->f.n_places ? f->f.n_places * 2 : 1;
+		struct place *p = arena_alloc(&j->mem, cap * sizeof(*p));
+		if (!p)
+			return;
+		if (f->f.n_places)
+			memcpy(p, f->f.places, f->f.n_places * sizeof(*p));
+		f->f.places = p;
+	}
+	f->f.places[f->f.n_places++] = (struct place){ arena_span(&j->mem, package), arena_span(&j->mem, file), line };
+}
+
+void finding_say(struct judge *j, struct jfinding *f)
+{
+	if (f && !f->soft)
+		notify(j, &(struct notice){ .kind = NOTICE_FINDING, .package = f->f.package, .test = f->f.test,
+					    .finding = &f->f, .seconds = -1 });
+}
+
+/* ---- blocks ---- */
+
+void block_clear(struct block *b)
+{
+	struct buf text = b->text, files = b->files, message = b->message;
+
+	buf_clear(&text);
+	buf_clear(&files);
+	buf_clear(&message);
+	*b = (struct block){ .text = text, .files = files, .message = message };
+}
+
+void block_free(struct block *b)
+{
+	buf_free(&b->text);
+	buf_free(&b->files);
+	buf_free(&b->message);
+	*b = (struct block){ 0 };
+}
+
+void block_open(struct block *b, enum block_kind kind, const struct goline *g, int64_t order)
+{
+	block_clear(b);
+	b->kind = kind;
+	b->order = order;
+	b->text.max = BLOCK_MAX;
+	b->message.max = 2048;
+	if (g && g->kind == LINE_BUILD_HEADER) {
+		name_copy(b->package, sizeof(b->package), g->package);
+		b->second = g->second;
+		b->is_test = g->is_test;
+	}
+}
+
+static bool is_note(struct span line) /* says nothing by itself: must not be the message */
+{
+	return !line.n || line.p[0] == '#' || span_starts(line, S("In file included")) ||
+	       span_find(line, S(": In function")) != SPAN_NONE;
+}
+
+void block_line(struct block *b, const struct goline *g, struct span line)
+{
+	if (b->lines++ < BLOCK_LINES && b->text.len + line.n + 1 < BLOCK_MAX) {
+		buf_span(&b->text, line);
+		buf_addc(&b->text, '\n');
+	}
+	if (g->kind == LINE_BUILD_HEADER) {
+		b->second |= g->second;
+		return;
+	}
+	bool place = g->kind == LINE_DIAG || g->kind == LINE_GENERATE;
+	if (place) {
+		b->vet |= g->vet;
+		if (!b->n_places)
+			b->column = g->column;
+		if (b->n_places < ARRAY_LEN(b->places)) {
+			b->places[b->n_places++] = (struct block_place){ b->files.len, g->file.n, g->line };
+			buf_span(&b->files, g->file);
+		}
+	}
+	if (place && b->n_places == 1 && b->lines > 0 && !b->used) {
+		b->used = true; /* the first diagnostic is the message */
+		buf_clear(&b->message);
+		buf_span(&b->message, g->text.n ? g->text : line);
+	} else if (!b->message.len && !is_note(line)) {
+		buf_span(&b->message, g->text.n ? g->text : line);
+	}
+}
+
+static struct place block_place(const struct block *b, size_t i)
+{
+	const struct block_place *p = &b->places[i];
+
+	return (struct place){ .file = { b->files.p + p->at, p->n }, .line = p->line };
+}
+
+/* The same root cause again: one finding, more places. */
+static struct jfinding *same_cause(struct judge *j, enum cause c, const struct block *b, bool network)
+{
+	CLEANUP(buf_free) struct buf clean = { .max = 8192 };
+
+	text_clean(span_head(span_trim(buf_view(&b->message)), 500), false, &clean);
+	for (size_t i = 0; i < j->n_findings; i++) {
+		struct finding *f = &j->findings[i].f;
+		if (f->cause != c || f->severity != cause_table[c].severity)
+			continue;
+		if (network || span_eq(f->message, buf_view(&clean)))
+			return &j->findings[i];
+	}
+	return NULL;
+}
+
+static enum cause block_cause(struct judge *j, const struct block *b, bool go_vet, const struct cause_match **m)
+{
+	unsigned where = b->kind == BLOCK_GO ? IN_GO : b->kind == BLOCK_BUILD ? IN_BUILD | IN_GO : IN_BUILD | IN_GO;
+
+	*m = match_text(j->match, buf_view(&b->text), where);
+	if (*m)
+		return (*m)->cause;
+	if (b->kind == BLOCK_GO)
+		return CAUSE_PROC_EXIT;
+	if (b->second || (go_vet && !b->vet))
+		return CAUSE_BUILD_VET;
+	return CAUSE_BUILD_COMPILE;
+}
+
+struct jfinding *block_finding(struct judge *j, struct block *b, bool soft, bool go_vet)
+{
+	const struct cause_match *m;
+	enum cause c = block_cause(j, b, go_vet, &m);
+	bool network = m && strchr("TM", m->classes[0]);
+	struct jfinding *f = same_cause(j, c, b, network);
+	bool fresh = !f;
+
+	if (fresh)
+		f = finding_new(j, c, soft);
+	if (!f)
+		return NULL;
+	f->soft &= soft;
+	struct span package = span_of(b->package[0] ? b->package : NULL);
+	if (fresh) {
+		f->f.order = b->order;
+		if (m) {
+			f->f.classes = m->classes;
+			f->f.advice = span_of(m->advice.en ? tx(m->advice) : NULL);
+		}
+		f->f.package = arena_span(&j->mem, package);
+		f->f.column = b->column;
+		finding_line(j, &f->f.message, buf_view(&b->message));
+		finding_text(j, &f->f.excerpt, buf_view(&b->text));
+		if (b->n_places) {
+			struct place p = block_place(b, 0);
+			finding_file(j, f, package, p.file, p.line);
+		}
+	}
+	if (b->n_places || !fresh)
+		for (size_t i = 0; i < (b->n_places ? b->n_places : 1); i++) {
+			struct place p = b->n_places ? block_place(b, i) : (struct place){ 0 };
+			if (p.file.p) {
+				struct jfinding tmp = { 0 };
+				finding_file(j, &tmp, package, p.file, p.line);
+				p.file = tmp.f.file;
+			}
+			finding_place(j, f, package, p.file, p.line);
+		}
+	if (fresh)
+		finding_say(j, f);
+	return f;
+}
+
+/* ---- crashes ---- */
+
+static const struct {
+	struct span text;
+	enum cause cause;
+} fatals[] = {
+	{ { "all goroutines are asleep", 25 }, CAUSE_GO_DEADLOCK },
+	{ { "no goroutines (main called runtime.Goexit)", 42 }, CAUSE_GO_DEADLOCK },
+	{ { "concurrent map", 14 }, CAUSE_GO_CONCURRENT_MAP },
+	{ { "stack overflow", 14 }, CAUSE_GO_STACK_OVERFLOW },
+	{ { "goroutine stack exceeds", 23 }, CAUSE_GO_STACK_OVERFLOW },
+	{ { "out of memory", 13 }, CAUSE_GO_OUT_OF_MEMORY },
+	{ { "cannot allocate memory", 22 }, CAUSE_GO_OUT_OF_MEMORY },
+	{ { "failed to reserve page summary memory", 37 }, CAUSE_GO_OUT_OF_MEMORY },
+};
+
+enum cause crash_cause(const struct crash *c, bool in_test)
+{
+	struct span value = span_of(c->value);
+
+	if (c->kind == CRASH_RACE)
+		return CAUSE_TEST_RACE;
+	if (c->kind == CRASH_TIMEOUT)
+		return CAUSE_TEST_TIMEOUT;
+	if (c->kind == CRASH_PANIC && in_test)
+		return CAUSE_TEST_PANIC;
+	if (c->kind == CRASH_PANIC)
+		return span_find(value, S("nil pointer dereference")) != SPAN_NONE ? CAUSE_GO_NIL_DEREF : CAUSE_GO_PANIC;
+	if (c->cgo)
+		return CAUSE_GO_CGO_CRASH;
+	for (size_t i = 0; i < ARRAY_LEN(fatals); i++) {
+		if (span_find(value, fatals[i].text) != SPAN_NONE)
+			return fatals[i].cause;
+	}
+	if (c->kind == CRASH_SIGNAL)
+		return !strcmp(c->signal, "SIGSEGV") || !strcmp(c->signal, "SIGBUS") || !strcmp(c->signal, "SIGABRT") ?
+			       CAUSE_GO_CGO_CRASH : CAUSE_PROC_SIGNAL;
+	return CAUSE_GO_FATAL;
+}
+
+/* ---- the output of a failed test ---- */
+
+static bool is_frame(enum line_kind k)
+{
+	return (k >= LINE_TEST_RUN && k <= LINE_TEST_NAME) || (k >= LINE_TEST_PASS && k <= LINE_TEST_BENCH);
+}
+
+/* Words by which people say what went wrong; a log line with one of them beats one without. */
+static bool says_failure(struct span s)
+{
+	static const struct span words[] = {
+		{ "got", 3 }, { "want", 4 }, { "expect", 6 }, { "rror", 4 }, { "fail", 4 }, { "Fail", 4 }, { "unexpected", 10 },
+		{ "mismatch", 8 }, { "not equal", 9 }, { "Not equal", 9 }, { "should", 6 }, { "!=", 2 }, { "invalid", 7 },
+		{ "wrong", 5 }, { "missing", 7 }, { "race detected", 13 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (span_find(s, words[i]) != SPAN_NONE)
+			return true;
+	}
+	return false;
+}
+
+/* An assertion library prints the place alone and the reason below it, as "Error:  …". */
+static struct span message_below(struct span rest)
+{
+	struct span first = { 0 };
+
+	for (int i = 0; rest.n && i < 12; i++) {
+		struct goline g;
+		struct span line = span_cut(&rest, '\n'), text = span_trim(line);
+		goline_read(line, &g);
+		if (is_frame(g.kind) || g.kind == LINE_TEST_LOG)
+			break;
+		if (span_skip(&text, S("Error:")))
+			return span_trim(text);
+		if (!first.p && text.n && !span_starts(text, S("Error Trace:")) && span_chr(text, ':') != text.n - 1)
+			first = text;
+	}
+	return first;
+}
+
+void test_message(struct span out, struct span *message, struct span *file, int *line)
+{
+	struct span rest = out, last_plain = { 0 };
+	bool said = false;
+
+	*message = *file = (struct span){ 0 };
+	*line = 0;
+	while (rest.n) {
+		struct goline g;
+		struct span l = span_cut(&rest, '\n');
+		goline_read(l, &g);
+		if (g.kind == LINE_TEST_LOG && !said) {
+			struct span text = span_trim(g.text);
+			if (!text.n)
+				text = message_below(rest);
+			*message = text;
+			*file = g.file;
+			*line = g.line;
+			said = says_failure(text);
+		} else if (!is_frame(g.kind) && g.kind != LINE_TEST_LOG && span_trim(l).n) {
+			last_plain = l;
+		}
+	}
+	if (!message->n && last_plain.n)
+		*message = span_trim(last_plain);
+}
+
+/* Drop the frame lines, keep what fits around the message: the head when all of it fits, else from the message on. */
+void test_excerpt(struct judge *j, struct span out, struct span *ret)
+{
+	CLEANUP(buf_free) struct buf b = { .max = OUT_MAX * 2 };
+	struct span rest = out, message, file;
+	size_t at_message = 0;
+	int line;
+
+	test_message(out, &message, &file, &line);
+	while (rest.n) {
+		struct goline g;
+		struct span l = span_cut(&rest, '\n');
+		goline_read(l, &g);
+		if (g.kind >= LINE_TEST_RUN && g.kind <= LINE_TEST_NAME)
+			continue;
+		if (message.p && l.p <= message.p && message.p <= l.p + l.n)
+			at_message = b.len;
+		buf_span(&b, l);
+		buf_addc(&b, '\n');
+	}
+	struct span text = buf_view(&b);
+	if (text.n > EXCERPT_MAX - 64 && at_message > 1024) {
+		size_t from = at_message - 1024, nl = span_chr(span_from(text, from), '\n');
+		text = span_from(text, nl == SPAN_NONE ? from : from + nl + 1);
+	}
+	finding_text(j, ret, text);
+}

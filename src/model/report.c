@@ -1,0 +1,384 @@
+#include "model/report.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/time.h"
+
+static const struct {
+	const char *word;
+	struct tx title;
+} outcomes[OUTCOME_COUNT] = {
+	[OUTCOME_PASSED] = { "passed", { "passed", "通过" } },
+	[OUTCOME_FAILED] = { "failed", { "failed", "失败" } },
+	[OUTCOME_MASKED] = { "masked", { "failure masked", "失败被掩盖" } },
+	[OUTCOME_CRASHED] = { "crashed", { "crashed", "崩溃" } },
+	[OUTCOME_KILLED] = { "killed", { "killed", "被杀死" } },
+	[OUTCOME_TIMED_OUT] = { "timed_out", { "timed out", "超时" } },
+	[OUTCOME_STALLED] = { "stalled", { "stalled", "停滞" } },
+	[OUTCOME_NOT_STARTED] = { "not_started", { "not started", "未能启动" } },
+	[OUTCOME_EMPTY] = { "empty", { "no test ran", "没有运行测试" } },
+	[OUTCOME_UNSTABLE] = { "unstable", { "unstable", "不稳定" } },
+};
+
+const char *outcome_word(enum outcome o)
+{
+	return outcomes[o].word;
+}
+
+const char *outcome_title(enum outcome o)
+{
+	return o ? tx(outcomes[o].title) : TR("no verdict", "无结论");
+}
+
+bool list_add(struct arena *mem, struct list *l, const char *text)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		if (!strcmp(l->v[i], text))
+			return true;
+	}
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 8;
+		const char **v = arena_alloc(mem, cap * sizeof(*v));
+		if (!v)
+			return false;
+		if (l->n)
+			memcpy(v, l->v, l->n * sizeof(*v));
+		l->v = v;
+		l->cap = cap;
+	}
+	l->v[l->n++] = text;
+	return true;
+}
+
+struct finding *report_add(struct report *r)
+{
+	if (r->n_findings == r->cap_findings) {
+		size_t cap = r->cap_findings ? r->cap_findings * 2 : 16;
+		struct finding *f = arena_alloc(&r->mem, cap * sizeof(*f));
+		if (!f)
+			return NULL;
+		if (r->n_findings)
+			memcpy(f, r->findings, r->n_findings * sizeof(*f));
+		r->findings = f;
+		r->cap_findings = cap;
+	}
+	struct finding *f = &r->findings[r->n_findings++];
+	*f = (struct finding){ .classes = "" };
+	return f;
+}
+
+void report_free(struct report *r)
+{
+	arena_free(&r->mem);
+	*r = (struct report){ 0 };
+}
+
+static void put_str(struct json_out *j, const char *key, const char *v)
+{
+	json_key(j, key);
+	json_strz(j, v);
+}
+
+static void put_span(struct json_out *j, const char *key, struct span v)
+{
+	json_key(j, key);
+	json_str(j, v);
+}
+
+static void put_count(struct json_out *j, const char *key, int64_t v) /* negative: not known */
+{
+	json_key(j, key);
+	if (v < 0)
+		json_null(j);
+	else
+		json_int(j, v);
+}
+
+static void put_line(struct json_out *j, int line)
+{
+	put_count(j, "line", line > 0 ? line : -1);
+}
+
+static void put_argv(struct json_out *j, const char *key, const struct argv *a)
+{
+	json_key(j, key);
+	json_open(j, '[');
+	for (size_t i = 0; i < a->n; i++)
+		json_strz(j, a->v[i]);
+	json_close(j, ']');
+}
+
+static void put_exit(struct json_out *j, enum end_how how, int code, int sig)
+{
+	const char *abbrev = how == END_SIGNAL ? sigabbrev_np(sig) : NULL;
+	char name[24];
+
+	json_key(j, "exit");
+	if (how != END_EXIT && how != END_SIGNAL && how != END_NOT_STARTED) {
+		json_null(j);
+		return;
+	}
+	json_open(j, '{');
+	put_count(j, "code", how == END_SIGNAL ? -1 : code);
+	if (abbrev)
+		snprintf(name, sizeof(name), "SIG%s", abbrev);
+	else
+		snprintf(name, sizeof(name), "SIG%d", sig);
+	put_str(j, "signal", how == END_SIGNAL ? name : NULL);
+	json_close(j, '}');
+}
+
+static void put_ci(struct json_out *j, const struct ci_context *ci)
+{
+	json_key(j, "ci");
+	if (!ci->name && !ci->commit && !ci->branch) {
+		json_null(j);
+		return;
+	}
+	json_open(j, '{');
+	put_str(j, "name", ci->name);
+	put_str(j, "repo", ci->repo);
+	put_str(j, "branch", ci->branch);
+	put_str(j, "commit", ci->commit);
+	put_str(j, "job", ci->job);
+	put_str(j, "run_id", ci->run_id);
+	put_str(j, "url", ci->url);
+	put_str(j, "actor", ci->actor);
+	put_str(j, "pr", ci->pr);
+	json_close(j, '}');
+}
+
+static void put_resources(struct json_out *j, const struct resources *u)
+{
+	json_key(j, "resources");
+	if (!u->known) {
+		json_null(j);
+		return;
+	}
+	json_open(j, '{');
+	put_count(j, "cpu_ms", u->cpu_ns < 0 ? -1 : u->cpu_ns / NSEC_PER_MSEC);
+	put_count(j, "max_rss_kb", u->max_rss_kb);
+	put_count(j, "tree_rss_kb", u->tree_rss_kb);
+	put_count(j, "read_bytes", u->read_bytes);
+	put_count(j, "write_bytes", u->write_bytes);
+	json_close(j, '}');
+}
+
+static void put_facilities(struct json_out *j, const struct report *r)
+{
+	json_key(j, "facilities");
+	json_open(j, '{');
+	for (size_t i = 0; i < r->n_facilities; i++) {
+		const struct facility *f = &r->facilities[i];
+		json_key(j, f->name);
+		if (!strcmp(f->value, "yes"))
+			json_bool(j, true);
+		else if (!strcmp(f->value, "no"))
+			json_bool(j, false);
+		else
+			json_strz(j, f->value);
+	}
+	json_close(j, '}');
+	json_key(j, "facilities_why");
+	json_open(j, '{');
+	for (size_t i = 0; i < r->n_facilities; i++) {
+		if (r->facilities[i].why)
+			put_str(j, r->facilities[i].name, r->facilities[i].why);
+	}
+	json_close(j, '}');
+}
+
+static void put_attempts(struct json_out *j, const struct report *r)
+{
+	json_key(j, "attempts");
+	json_open(j, '[');
+	for (size_t i = 0; i < r->n_attempts; i++) {
+		const struct attempt *a = &r->attempts[i];
+		json_open(j, '{');
+		put_count(j, "n", a->n);
+		put_str(j, "outcome", outcome_word(a->outcome));
+		put_str(j, "cause", cause_table[a->cause].id);
+		put_count(j, "duration_ms", a->duration_ns / NSEC_PER_MSEC);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+static void put_run(struct json_out *j, const struct report *r)
+{
+	char when[32];
+
+	json_key(j, "run");
+	json_open(j, '{');
+	put_str(j, "id", r->id[0] ? r->id : NULL);
+	put_argv(j, "argv", &r->argv);
+	put_str(j, "cwd", r->cwd);
+	time_rfc3339(r->started, when);
+	put_str(j, "started", r->started ? when : NULL);
+	put_count(j, "duration_ms", r->is_run ? r->duration_ns / NSEC_PER_MSEC : -1);
+	put_exit(j, r->is_run ? r->ending.how : END_UNKNOWN, r->ending.code, r->ending.sig);
+	put_ci(j, &r->ci);
+	json_key(j, "go");
+	json_open(j, '{');
+	put_str(j, "version", r->go_version);
+	json_close(j, '}');
+	put_resources(j, &r->resources);
+	put_facilities(j, r);
+	put_attempts(j, r);
+	put_str(j, "log", r->log_path);
+	json_close(j, '}');
+}
+
+static void put_tests(struct json_out *j, const struct test_counts *t)
+{
+	json_key(j, "tests");
+	json_open(j, '{');
+	put_count(j, "packages", t->packages);
+	put_count(j, "run", t->run);
+	put_count(j, "passed", t->passed);
+	put_count(j, "failed", t->failed);
+	put_count(j, "skipped", t->skipped);
+	put_count(j, "unfinished", t->unfinished);
+	put_count(j, "cached_packages", t->cached_packages);
+	json_close(j, '}');
+}
+
+static void put_places(struct json_out *j, const struct finding *f)
+{
+	json_key(j, "places");
+	json_open(j, '[');
+	for (size_t i = 0; i < f->n_places; i++) {
+		json_open(j, '{');
+		put_span(j, "package", f->places[i].package);
+		put_span(j, "file", f->places[i].file);
+		put_line(j, f->places[i].line);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+static void put_finding(struct json_out *j, const struct finding *f)
+{
+	json_open(j, '{');
+	put_str(j, "cause", cause_table[f->cause].id);
+	put_str(j, "severity", severity_word(f->severity));
+	put_str(j, "fingerprint", NULL);
+	put_span(j, "package", f->package);
+	put_span(j, "test", f->test);
+	put_span(j, "file", f->file);
+	put_line(j, f->line);
+	put_count(j, "column", f->column > 0 ? f->column : -1);
+	put_span(j, "message", f->message);
+	put_span(j, "excerpt", f->excerpt);
+	json_key(j, "classes");
+	json_open(j, '[');
+	for (const char *c = f->classes; *c; c++)
+		json_strz(j, class_word(*c));
+	json_close(j, ']');
+	put_span(j, "advice", f->advice);
+	put_places(j, f);
+	json_key(j, "owners");
+	json_open(j, '[');
+	json_close(j, ']');
+	put_str(j, "fault", NULL);
+	if (f->command.n)
+		put_argv(j, "command", &f->command);
+	else
+		put_str(j, "command", NULL);
+	json_close(j, '}');
+}
+
+static void put_command(struct json_out *j, const struct nested *c)
+{
+	json_open(j, '{');
+	put_argv(j, "argv", &c->argv);
+	put_str(j, "cwd", c->cwd);
+	put_str(j, "script", c->script);
+	put_exit(j, c->how, c->code, c->sig);
+	put_count(j, "duration_ms", c->duration / NSEC_PER_MSEC);
+	json_key(j, "masked");
+	json_bool(j, c->masked);
+	json_key(j, "allowed");
+	json_bool(j, c->allowed);
+	json_key(j, "recovered");
+	json_bool(j, c->recovered);
+	json_key(j, "below_test");
+	json_bool(j, c->below_test);
+	json_close(j, '}');
+}
+
+static void put_procs(struct json_out *j, const struct report *r)
+{
+	json_key(j, "processes");
+	json_open(j, '[');
+	for (size_t i = 0; i < r->n_procs; i++) {
+		const struct proc_note *p = &r->procs[i];
+		json_open(j, '{');
+		put_count(j, "pid", p->pid);
+		put_str(j, "command", p->command);
+		json_key(j, "left_over");
+		json_bool(j, !p->sig);
+		put_count(j, "killed_by", p->sig > 0 ? p->sig : -1);
+		json_key(j, "ended_by_tocsin");
+		json_bool(j, p->ended_by_us);
+		json_key(j, "holds_output");
+		json_bool(j, p->holds_output);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+static void put_times(struct json_out *j, const char *key, const struct named_time *t, size_t n)
+{
+	json_key(j, key);
+	json_open(j, '[');
+	for (size_t i = 0; i < n; i++) {
+		json_open(j, '{');
+		put_span(j, "package", t[i].package);
+		put_span(j, "test", t[i].test);
+		put_count(j, "duration_ms", t[i].ns < 0 ? -1 : t[i].ns / NSEC_PER_MSEC);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+void report_json(const struct report *r, struct buf *ret)
+{
+	struct json_out j = { .to = ret };
+
+	json_open(&j, '{');
+	put_str(&j, "schema", "tocsin.report/1");
+	put_run(&j, r);
+	json_key(&j, "verdict");
+	json_open(&j, '{');
+	put_str(&j, "outcome", outcome_word(r->outcome));
+	put_str(&j, "cause", cause_table[r->cause].id);
+	put_count(&j, "exit_code", r->exit_code);
+	put_str(&j, "summary", r->summary);
+	put_str(&j, "proof", r->ending.why);
+	json_close(&j, '}');
+	put_tests(&j, &r->tests);
+	json_key(&j, "findings");
+	json_open(&j, '[');
+	for (size_t i = 0; i < r->n_findings; i++)
+		put_finding(&j, &r->findings[i]);
+	json_close(&j, ']');
+	json_key(&j, "commands");
+	json_open(&j, '[');
+	for (size_t i = 0; i < r->n_commands; i++)
+		put_command(&j, &r->commands[i]);
+	json_close(&j, ']');
+	put_procs(&j, r);
+	put_times(&j, "slowest", r->slowest, r->n_slowest);
+	put_times(&j, "skipped", r->skipped, r->n_skipped);
+	json_key(&j, "limits");
+	json_open(&j, '[');
+	for (size_t i = 0; i < r->limits.n; i++)
+		json_strz(&j, r->limits.v[i]);
+	json_close(&j, ']');
+	json_close(&j, '}');
+}

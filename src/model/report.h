@@ -1,0 +1,159 @@
+#ifndef MODEL_REPORT_H
+#define MODEL_REPORT_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "model/cause.h"
+
+/* The nouns of the contract (schema tocsin.report/1). Plain data: all memory is the report's arena. */
+
+enum outcome {
+	OUTCOME_NONE, /* null: evidence that has no outcome */
+	OUTCOME_PASSED, OUTCOME_FAILED, OUTCOME_MASKED, OUTCOME_CRASHED, OUTCOME_KILLED, OUTCOME_TIMED_OUT,
+	OUTCOME_STALLED, OUTCOME_NOT_STARTED, OUTCOME_EMPTY, OUTCOME_UNSTABLE,
+	OUTCOME_COUNT,
+};
+const char *outcome_word(enum outcome o);  /* "timed_out"; NULL for OUTCOME_NONE */
+const char *outcome_title(enum outcome o); /* for people, in their language */
+
+/* How a process ended, or did not begin. */
+enum end_how { END_UNKNOWN, END_EXIT, END_SIGNAL, END_NOT_STARTED };
+enum end_stop { STOP_NONE, STOP_TIMEOUT, STOP_STALL, STOP_SIGNAL /* ^C or a signal to Tocsin, passed on */ };
+enum oom_proof { OOM_NO, OOM_PROBABLE, OOM_CERTAIN };
+
+struct ending {
+	enum end_how how;
+	int code;            /* END_EXIT: status; END_NOT_STARTED: 126 or 127 */
+	int sig;             /* END_SIGNAL; STOP_SIGNAL: the one passed on */
+	enum end_stop stop;
+	enum oom_proof oom;
+	bool core, cpu_limit;
+	int sender_pid;      /* who sent the signal, 0: not known */
+	const char *sender;  /* its command, may be NULL */
+	enum cause start_cause; /* END_NOT_STARTED: proc.* */
+	const char *why;     /* one sentence: why it could not start, or the proof of how it ended; may be NULL */
+	int64_t limit_ns;    /* the --timeout or --stall that was hit */
+};
+
+struct argv {
+	const char **v; /* NULL-terminated */
+	size_t n;
+};
+
+/* A process that outlived the command, or an inner one that was killed. */
+struct proc_note {
+	int pid;
+	int sig; /* killed by; 0: left over */
+	bool ended_by_us, holds_output;
+	const char *command;
+};
+
+/* One nested go command (issue: what intermediate layers swallow). */
+struct nested {
+	struct argv argv;      /* argv[0] is "go" */
+	const char *cwd;
+	const char *script;    /* the command that called it ("make ci", "sh build.sh"); may be NULL */
+	int pid;
+	enum end_how how;      /* END_UNKNOWN: still running when the run ended, or lost */
+	int code, sig;
+	int64_t started, duration; /* ns since the run began */
+	bool below_test;       /* called from inside a Go test binary */
+	bool allowed;          /* --allow-masked, or tocsin allow */
+	bool recovered;        /* the same command succeeded later */
+	bool masked;           /* set by the judge */
+};
+
+struct place {
+	struct span package, file;
+	int line;
+};
+
+struct finding {
+	enum cause cause;
+	enum severity severity;
+	const char *classes;           /* never NULL */
+	struct span package, test, file; /* absent: not known */
+	int line, column;              /* 0: not known */
+	struct span message, excerpt, advice;
+	struct place *places;
+	size_t n_places;
+	struct argv command;           /* the nested command that it belongs to; n 0: none */
+	int64_t order;                 /* of appearance */
+};
+
+struct attempt {
+	int n;
+	enum outcome outcome;
+	enum cause cause;
+	int64_t duration_ns;
+};
+
+struct test_counts { /* -1: the text does not show it */
+	int64_t packages, run, passed, failed, skipped, unfinished, cached_packages;
+};
+
+struct ci_context { /* every field may be NULL; values come from outside and are hostile */
+	const char *name, *repo, *branch, *commit, *job, *run_id, *url, *actor, *pr;
+};
+
+struct resources {
+	bool known;
+	int64_t cpu_ns, max_rss_kb, tree_rss_kb, read_bytes, write_bytes; /* -1: not known */
+};
+
+struct facility {
+	const char *name;  /* "cgroup", "proc_events", … */
+	const char *value; /* "v1", "v2", "yes", "no" */
+	const char *why;   /* when not to be had; may be NULL */
+};
+
+struct list { /* of C strings, in the arena */
+	const char **v;
+	size_t n, cap;
+};
+
+struct named_time {
+	struct span package, test;
+	int64_t ns;
+};
+
+struct report {
+	struct arena mem;
+	bool is_run;            /* false: explain, then there is no `run.exit` */
+	char id[27];
+	struct argv argv;
+	const char *cwd;
+	int64_t started, duration_ns; /* wall; ns */
+	struct ending ending;
+	struct ci_context ci;
+	const char *go_version; /* "go1.26.8"; NULL */
+	struct resources resources;
+	struct facility facilities[16];
+	size_t n_facilities;
+	struct attempt *attempts;
+	size_t n_attempts;
+
+	enum outcome outcome;
+	enum cause cause;
+	int exit_code;          /* what tocsin returns */
+	const char *summary;
+
+	struct test_counts tests;
+	struct finding *findings;
+	size_t n_findings, cap_findings;
+	struct nested *commands;
+	size_t n_commands;
+	struct proc_note *procs;
+	size_t n_procs;
+	struct named_time *slowest, *skipped;
+	size_t n_slowest, n_skipped;
+	struct list limits;     /* sentences */
+	const char *log_path;
+};
+
+bool list_add(struct arena *mem, struct list *l, const char *text); /* text is kept, not copied; no duplicates */
+struct finding *report_add(struct report *r); /* a zeroed one; NULL: no memory. Pointers into findings move */
+void report_free(struct report *r);
+/* The contract's JSON, without a newline at the end. */
+void report_json(const struct report *r, struct buf *ret);
+#endif

@@ -1,0 +1,17 @@
+#ifndef RUN_GOTOOL_H
+#define RUN_GOTOOL_H
+
+#include "base/buf.h"
+
+/* A short question to a go program. */
+struct gotool_call {
+	const char *path;
+	const char *const *args; /* args[0] is its name; NULL-terminated, like env */
+	const char *const *env;  /* put over our environment; may be NULL */
+	const char *dir;         /* where; NULL: here */
+	int64_t limit;           /* ns; then it is killed */
+	bool want_stderr;        /* both streams, else only stdout */
+};
+/* Its output (bounded), also when it failed. Error: it could not be started, failed, or took too long. */
+int gotool_ask(const struct gotool_call *c, struct buf *ret, struct err *e);
+#endif

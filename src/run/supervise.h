@@ -1,0 +1,84 @@
+#ifndef RUN_SUPERVISE_H
+#define RUN_SUPERVISE_H
+
+#include <sys/resource.h>
+
+#include "run/connector.h"
+#include "run/nested.h"
+#include "run/proof.h"
+#include "run/relay.h"
+#include "run/spawn.h"
+#include "run/terminal.h"
+#include "run/tree.h"
+
+/* The state of one supervised run, shared by run.c (start to end), job.c (^Z and fg), stop.c (ending it) and outcome.c (the report). */
+
+#define NOTES_MAX 64
+
+enum rung { RUNG_NONE, RUNG_QUIT, RUNG_TERM, RUNG_KILL };
+
+struct run {
+	const struct run_config *c;
+	struct report *r;
+	struct loop *loop;
+	struct relay relay;
+	struct child child;        /* pid 0: not started */
+	struct terminal term;
+	struct pty pty;
+	struct connector *conn;    /* NULL: not to be had */
+	struct nested_server *nested;
+	struct proof proof;
+	int *old;                  /* children that we had before: not ours to judge */
+	size_t n_old;
+	int64_t grace;
+
+	int64_t began;             /* CLOCK_MONOTONIC */
+	int64_t ended;             /* 0: the command lives */
+	int64_t suspended;         /* time spent stopped with ^Z: no limit counts it */
+	bool stopped;              /* the command is stopped (state T) */
+	int stop_asked;            /* ^Z was passed on: we stop when the command has, or after a moment */
+	bool stop_whole;
+	struct watch *stop_timer;
+
+	enum rung rung;            /* of the ladder QUIT, TERM, KILL */
+	int64_t rung_at;
+	struct watch *ladder;
+	struct watch *timeout, *stall;
+	int64_t progress;          /* last known progress other than output */
+	uint64_t work;             /* CPU ticks of processes below that have ended, when it was sampled */
+	int interrupts;
+	bool hurry;                /* asked to end while only left-overs are waited for */
+
+	bool childless;            /* nothing below us lives or waits to be reaped */
+	uint64_t owed;             /* output that was written before the command's end */
+	int status_code, status;   /* CLD_EXITED, …, and what goes with it */
+	int64_t cpu_limit_ns;      /* RLIMIT_CPU that it hit; 0: none */
+	struct rusage used;
+	struct proc_note notes[NOTES_MAX];
+	size_t n_notes;
+	bool notes_full;
+};
+
+/* stop.c */
+void stop_signal_group(struct run *x, int sig);    /* the command's whole group, while it lives */
+void stop_climb(struct run *x, enum rung from);    /* begin the ladder, or go up to that rung */
+void stop_again(struct run *x);                    /* the same once more, for those that are left */
+void stop_timeout(void *ctx, int64_t now);
+void stop_stall(void *ctx, int64_t now);
+void stop_by_signal(struct run *x, const struct signalfd_siginfo *si);
+bool stop_is_ours(const struct run *x);            /* a signal death now is our doing */
+int stop_scan(struct run *x, struct tree *t);      /* the living processes below us */
+
+/* job.c */
+void job_resume(struct run *x);                    /* we were continued: so is the command */
+void job_stop(struct run *x, int sig, int to_group, bool whole); /* stop the command, then ourselves */
+void job_typed(void *ctx);                         /* ^Z in a pty */
+void job_command_stopped(struct run *x, int sig);
+
+/* outcome.c */
+void outcome_note(struct run *x, int pid, int sig, const char *command);
+void outcome_limit(struct run *x, const char *text);
+void outcome_left_over(struct run *x, bool ending); /* name those that outlive the command; ending: by us, now */
+void outcome_not_started(struct run *x, const char *path, const char *search, int err, bool fork);
+void outcome_fill(struct run *x);
+#endif

@@ -1,0 +1,175 @@
+#include "run/tree.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+static ssize_t read_small(const char *path, char *to, size_t room)
+{
+	CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, to, room - 1);
+
+	to[n > 0 ? n : 0] = '\0';
+	return n;
+}
+
+bool tree_read(int pid, struct proc *ret)
+{
+	char path[48], text[1024];
+	unsigned long long utime, stime, cutime, cstime, start;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (read_small(path, text, sizeof(text)) <= 0)
+		return false;
+	const char *p = strrchr(text, ')'); /* the name before it may hold anything */
+	const char *name = strchr(text, '(');
+	*ret = (struct proc){ .pid = pid };
+	if (!p || !name || sscanf(p + 1, " %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %llu %llu %*d %*d %*d %*d %llu",
+			 &ret->state, &ret->ppid, &ret->group, &utime, &stime, &cutime, &cstime, &start) != 8)
+		return false;
+	snprintf(ret->name, sizeof(ret->name), "%.*s", (int)(p - name - 1), name + 1);
+	ret->start = start;
+	ret->used = utime + stime;
+	ret->done = cutime + cstime;
+	return true;
+}
+
+static bool tree_push(struct tree *t, const struct proc *p)
+{
+	if (t->n == t->cap) {
+		size_t cap = t->cap ? t->cap * 2 : 64;
+		struct proc *v = mem_resize(t->v, cap * sizeof(*v));
+		if (!v)
+			return false;
+		t->v = v;
+		t->cap = cap;
+	}
+	t->v[t->n++] = *p;
+	return true;
+}
+
+static int scan_all(struct tree *t)
+{
+	DIR *d = opendir("/proc");
+
+	if (!d)
+		return -errno;
+	for (struct dirent *de; (de = readdir(d)) != NULL;) {
+		struct proc p;
+		if (isdigit((unsigned char)de->d_name[0]) && tree_read(atoi(de->d_name), &p) && !tree_push(t, &p)) {
+			closedir(d);
+			return -ENOMEM;
+		}
+	}
+	closedir(d);
+	return 0;
+}
+
+static bool has_pid(const int *v, size_t n, int pid)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i] == pid)
+			return true;
+	return false;
+}
+
+static bool below(const struct tree *t, size_t n_kept, const struct proc *p, int root, const int *skip, size_t n_skip)
+{
+	if (p->ppid == root)
+		return !has_pid(skip, n_skip, p->pid);
+	for (size_t i = 0; i < n_kept; i++)
+		if (t->v[i].pid == p->ppid)
+			return true;
+	return false;
+}
+
+int tree_scan(struct tree *t, int root, const int *skip, size_t n_skip)
+{
+	size_t kept = 0;
+
+	t->n = 0;
+	int r = scan_all(t);
+	/* Those found move to the front; again until a pass finds no more (a child may have a lower pid). */
+	for (bool more = true; more;) {
+		more = false;
+		for (size_t i = kept; i < t->n; i++) {
+			if (!below(t, kept, &t->v[i], root, skip, n_skip))
+				continue;
+			struct proc p = t->v[i];
+			t->v[i] = t->v[kept];
+			t->v[kept++] = p;
+			more = true;
+		}
+	}
+	t->n = kept;
+	return r;
+}
+
+void tree_free(struct tree *t)
+{
+	mem_free(t->v);
+	*t = (struct tree){ 0 };
+}
+
+void tree_free_cleanup(struct tree *t)
+{
+	tree_free(t);
+}
+
+bool tree_signal(const struct proc *p, int sig)
+{
+	struct proc now;
+	CLEANUP(fd_close) int fd = (int)syscall(SYS_pidfd_open, p->pid, 0);
+
+	if (fd < 0 && errno != ENOSYS && errno != EPERM)
+		return false;
+	/* With the pidfd in hand the number cannot change its owner between this look and the signal. */
+	if (!tree_read(p->pid, &now) || now.start != p->start)
+		return false;
+	return fd >= 0 ? syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0) == 0 : kill(p->pid, sig) == 0;
+}
+
+const char *tree_command(struct arena *mem, int pid)
+{
+	char path[48], text[201];
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	ssize_t n = read_small(path, text, sizeof(text));
+	if (n <= 0) { /* a zombie has no command line any more */
+		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+		n = read_small(path, text, sizeof(text));
+	}
+	while (n > 0 && (text[n - 1] == '\0' || text[n - 1] == '\n'))
+		n--;
+	for (ssize_t i = 0; i < n; i++)
+		if (text[i] == '\0')
+			text[i] = ' ';
+	return n > 0 ? arena_str(mem, (struct span){ text, (size_t)n }) : NULL;
+}
+
+bool tree_holds(int pid, uint64_t inode)
+{
+	char path[300];
+	struct stat st;
+	bool found = false;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	DIR *d = opendir(path);
+	if (!d)
+		return false;
+	for (struct dirent *de; !found && (de = readdir(d)) != NULL;) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%.200s", pid, de->d_name);
+		found = stat(path, &st) == 0 && st.st_ino == inode && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode));
+	}
+	closedir(d);
+	return found;
+}

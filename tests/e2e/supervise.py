@@ -1,0 +1,455 @@
+#!/usr/bin/env python3
+"""Supervision from outside: signals, job control, limits, what cannot be started, what outlives a command."""
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from tap import TOCSIN, check, done  # noqa: E402
+
+TMP = tempfile.mkdtemp(prefix="tocsin-supervise-")
+ENV = dict(os.environ, LC_ALL="C.UTF-8", TOCSIN_LANG="en", GOFLAGS="-buildvcs=false", GOTOOLCHAIN="local",
+           GO111MODULE="on", XDG_STATE_HOME=TMP + "/state")
+N = [0]
+
+
+def report_path():
+    """A fresh name for a report."""
+    N[0] += 1
+    return f"{TMP}/report{N[0]}.json"
+
+
+def command(flags, argv, report):
+    return [TOCSIN, "run", "--no-store", "--format", "raw", "--report", report, *flags, "--", *argv]
+
+
+def load(report):
+    try:
+        with open(report, encoding="utf-8") as f:
+            return json.load(f)
+    except (OSError, ValueError):
+        return {}
+
+
+class Ran:
+    """What one run came to."""
+
+    def __init__(self, flags, argv, limit=30, **kw):
+        self.report = report_path()
+        kw.setdefault("stdin", subprocess.DEVNULL)
+        begin = time.monotonic()
+        p = subprocess.run(command(flags, argv, self.report), capture_output=True, timeout=limit, check=False,
+                           env=ENV, **kw)
+        self.seconds = time.monotonic() - begin
+        self.code, self.out, self.err = p.returncode, p.stdout, p.stderr
+        self.json = load(self.report)
+        self.verdict = self.json.get("verdict", {})
+        self.exit = self.json.get("run", {}).get("exit") or {}
+
+    def __str__(self):
+        return f"status {self.code} after {self.seconds:.2f}s\n{self.json.get('verdict')} {self.exit}\n" + \
+            f"{self.out[-1500:]!r}\n{self.err[-1500:]!r}"
+
+
+def sh(script, *flags, **kw):
+    return Ran(list(flags), ["sh", "-c", script], **kw)
+
+
+def write(name, text, mode=0o644):
+    path = os.path.join(TMP, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as f:
+        f.write(text if isinstance(text, bytes) else text.encode())
+    os.chmod(path, mode)
+    return path
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def wait_for(what, seconds=5.0):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if what():
+            return True
+        time.sleep(0.02)
+    return bool(what())
+
+
+# ---- bytes and statuses ----
+
+def bytes_and_statuses():
+    for code in (0, 1, 2, 42, 255):
+        r = sh(f"exit {code}")
+        check(r.code == code, f"exit {code} is passed on", r)
+    r = sh("printf 'a\\0b\\377\\n'; printf 'err no newline' >&2; exit 3")
+    check(r.out == b"a\0b\xff\n" and r.err.startswith(b"err no newline") and r.code == 3,
+          "bytes of both streams are untouched", r)
+    r = sh("head -c 3000000 /dev/zero | tr '\\0' x; echo; echo end")
+    check(len(r.out) == 3000005 and r.out.endswith(b"x\nend\n"), "a line of 3 MB comes through whole", r.code)
+    r = sh("ulimit -c 0; kill -SEGV $$")
+    check(r.code == 139 and r.exit.get("signal") == "SIGSEGV" and r.exit.get("code") is None,
+          "a signal death is 128+n, and named", r)
+    r = sh("kill -9 $$")
+    check(r.code == 137 and r.verdict.get("outcome") == "killed", "SIGKILL is killed, 137", r)
+    out = write("merged", "")
+    with open(out, "wb") as f:
+        subprocess.run(command([], ["sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do echo o$i; echo e$i >&2; done"],
+                               report_path()), stdout=f, stderr=f, check=False, env=ENV, timeout=30)
+    with open(out, "rb") as f:
+        got = f.read()
+    want = b"".join(b"o%d\ne%d\n" % (i, i) for i in range(1, 10))
+    check(got.startswith(want), "2>&1 keeps the order of the two streams", got)
+    r = Ran([], ["cat"], stdin=None, input=b"typed\n")
+    check(r.out == b"typed\n", "stdin is the command's", r)
+
+
+def closed_reader():
+    p = subprocess.run(["bash", "-c", f"{TOCSIN} run --no-store --format raw -- yes 2>{TMP}/e | head -1; "
+                        "echo ${PIPESTATUS[0]}"], capture_output=True, timeout=30, check=False, env=ENV)
+    check(p.stdout == b"y\n141\n", "yes | head -1 ends, with 141 as without us", p)
+    with tempfile.TemporaryFile() as err:
+        p = subprocess.Popen(command([], ["sh", "-c", "echo one; sleep 0.5; echo two; echo $? >&2; exit 7"],
+                                     report_path()), stdout=subprocess.PIPE, stderr=err, env=ENV)
+        p.stdout.readline()
+        p.stdout.close()
+        code = p.wait(20)
+        check(code in (7, 141), "a reader that leaves between two lines", code)
+
+
+def slow_reader():
+    report = report_path()
+    p = subprocess.Popen(command([], ["sh", "-c", "head -c 5000000 /dev/zero; exit 4"], report),
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENV)
+    time.sleep(0.5)
+    check(p.poll() is None, "a slow reader slows the command", p.returncode)
+    check(not fcntl.fcntl(p.stdout, fcntl.F_GETFL) & os.O_NONBLOCK, "the reader's pipe stays blocking")
+    n = len(p.stdout.read())
+    check(n == 5000000 and p.wait(20) == 4, "and then gets every byte", (n, p.returncode))
+    p.stderr.close()
+    p = subprocess.Popen(command(["--timeout", "500ms", "--grace", "200ms"], ["sh", "-c", "trap '' QUIT TERM; yes"],
+                                 report_path()), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENV)
+    time.sleep(1.5)
+    pids = subprocess.run(["pgrep", "-P", str(p.pid)], capture_output=True, check=False).stdout.split()
+    check(not pids, "the time limit holds while a reader blocks", pids)
+    p.stdout.read()
+    check(p.wait(20) == 124, "and the status is 124", p.returncode)
+
+
+# ---- signals ----
+
+def told_by(sig, script, flags=(), again=0, wait=0.6):
+    report = report_path()
+    p = subprocess.Popen(command(list(flags), ["sh", "-c", script], report), stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, env=ENV, start_new_session=True)
+    time.sleep(wait)
+    for _ in range(1 + again):
+        p.send_signal(sig)
+        time.sleep(0.3)
+    out, err = p.communicate(timeout=20)
+    return p.returncode, out, err, load(report)
+
+
+def signals():
+    for name in ("TERM", "INT", "HUP"):
+        sig = getattr(signal, "SIG" + name)
+        code, out, err, rep = told_by(sig, f"trap 'echo got; exit 9' {name}; while :; do sleep 0.05; done")
+        check(out == b"got\n", f"SIG{name} reaches the command", (code, out, err))
+        check(rep.get("verdict", {}).get("outcome") == "killed", f"SIG{name}: outcome killed, report written", rep)
+    code, out, err, rep = told_by(signal.SIGTERM, "sleep 30 & sleep 31")
+    check(code == 143, "SIGTERM to us ends the whole group: 143", (code, err))
+    code, out, err, rep = told_by(signal.SIGUSR1, "trap 'echo usr; exit 5' USR1; while :; do sleep 0.05; done")
+    check((code, out) == (5, b"usr\n"), "SIGUSR1 is passed on and is no stop", (code, out, err))
+    begin = time.monotonic()
+    code, out, err, rep = told_by(signal.SIGINT, "trap '' INT; while :; do sleep 0.05; done",
+                                  ["--grace", "300ms"], again=1)
+    check(code == 130 and time.monotonic() - begin < 10, "a second ^C ends what ignores it", (code, err))
+    p = subprocess.Popen(command([], ["sh", "-c", "echo $$; exec sleep 40"], report_path()), stdout=subprocess.PIPE,
+                         stderr=subprocess.DEVNULL, env=ENV)
+    pid = int(p.stdout.readline())
+    p.kill()
+    p.wait()
+    check(wait_for(lambda: not alive(pid)), "a SIGKILL of Tocsin takes the command with it", pid)
+    p.stdout.close()
+    r = Ran([], ["sh", "-c", "trap 'echo caught' INT; kill -INT $$; echo on"],
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    check(r.out == b"on\n", "SIGINT ignored by our parent stays ignored in the command", r)
+
+
+# ---- job control on a terminal ----
+
+SHELL = r"""
+import json, os, signal, sys, time
+log = open(sys.argv[1], "w")
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+job = os.fork()
+if job == 0:
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpgrp())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    os.execvp(sys.argv[2], sys.argv[2:])
+try:
+    os.setpgid(job, job)
+except OSError:
+    pass
+os.tcsetpgrp(0, job)
+while True:
+    pid, status = os.waitpid(job, os.WUNTRACED)
+    if os.WIFSTOPPED(status):
+        os.tcsetpgrp(0, os.getpgrp())
+        states = os.popen("ps -o stat= --ppid %d" % job).read().split()
+        log.write(json.dumps(["stopped", os.WSTOPSIG(status), states]) + "\n"); log.flush()
+        time.sleep(0.4)
+        os.tcsetpgrp(0, job)
+        os.kill(-job, signal.SIGCONT)
+        continue
+    os.tcsetpgrp(0, os.getpgrp())
+    code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
+    log.write(json.dumps(["ended", code]) + "\n"); log.flush()
+    break
+"""
+
+
+def on_terminal(flags, script, typed):
+    """Run under a small job-control shell on a new terminal; typed: (text to wait for, bytes to type)."""
+    log, helper = f"{TMP}/log{N[0]}", write("shell.py", SHELL)
+    pid, master = pty.fork()
+    if pid == 0:
+        os.environ.update(ENV)
+        os.execvp(sys.executable, [sys.executable, helper, log, *command(flags, ["sh", "-c", script], report_path())])
+    seen, todo, end = b"", list(typed), time.monotonic() + 20
+    while time.monotonic() < end:
+        ready, _, _ = select.select([master], [], [], 0.1)
+        if ready:
+            try:
+                data = os.read(master, 4096)
+            except OSError:
+                break
+            if not data:
+                break
+            seen += data
+        if todo and todo[0][0] in seen:
+            time.sleep(0.2)
+            os.write(master, todo.pop(0)[1])
+    os.close(master)
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except OSError:
+        pass
+    os.waitpid(pid, 0)
+    with open(log, encoding="utf-8") as f:
+        events = [json.loads(line) for line in f]
+    return seen, events
+
+
+def job_control():
+    seen, events = on_terminal([], "echo ready; read x; echo got=$x; exit 6", [(b"ready", b"word\n")])
+    check(b"got=word" in seen and events == [["ended", 6]], "a command that reads the terminal is given it", (seen, events))
+    seen, events = on_terminal([], "trap 'echo int; exit 8' INT; echo ready; while :; do sleep 0.05; done",
+                                     [(b"ready", b"\x03")])
+    check(seen.count(b"int") == 1 and events[-1:] and events[-1][0] == "ended", "^C arrives once", (seen, events))
+    seen, events = on_terminal([], "echo ready; i=0; while [ $i -lt 60 ]; do sleep 0.05; i=$((i+1)); done; echo fin",
+                                     [(b"ready", b"\x1a")])
+    stopped = [e for e in events if e[0] == "stopped"]
+    check(len(stopped) == 1 and stopped[0][1] == signal.SIGTSTP, "^Z stops Tocsin as the shell expects", (seen, events))
+    check(bool(stopped) and all(s.startswith("T") for s in stopped[0][2]) and stopped[0][2], "and the command with it", events)
+    check(b"fin" in seen and events[-1] == ["ended", 0], "fg continues both", (seen, events))
+    seen, events = on_terminal(["--timeout", "2s", "--grace", "200ms"],
+                                     "echo ready; trap '' INT; while :; do sleep 0.05; done", [(b"ready", b"\x03")])
+    check(events[-1:] == [["ended", 124]] or events[-1:] == [["ended", 130]], "a limit still ends what ignores ^C", events)
+    seen, events = on_terminal(["--grace", "300ms"], "echo ready; trap 'echo no' INT; while :; do sleep 0.05; done",
+                                     [(b"ready", b"\x03"), (b"no", b"\x03")])
+    check(events[-1:] == [["ended", 130]], "^C twice ends what ignores it", (seen, events))
+    seen, events = on_terminal([], "echo ready; read x; sleep 0.5; read y; echo $x$y", [(b"ready", b"a\n"), (b"ready", b"\x1a"), (b"ready", b"b\n")])
+    check(b"ab" in seen.replace(b"\r", b"") and events[-1:] == [["ended", 0]], "^Z and fg while the command has the terminal", (seen, events))
+
+
+def pty_mode():
+    r = sh("tty <&1; test -t 1 && echo out; test -t 2 && echo err; exit 3", "--pty")
+    check(r.code == 3 and b"/dev/pts" in r.out and b"out" in r.out and b"err" in r.out, "--pty gives a terminal", r)
+    check(b"\r" not in r.out, "without a terminal of ours a newline stays a newline", r)
+    r = Ran(["--pty"], ["cat"], stdin=None, input=b"piped\n")
+    check(b"piped" in r.out, "--pty leaves a piped stdin alone", r)
+    seen, events = on_terminal(["--pty"], "echo ready; read x; stty size >/dev/null; echo got=$x; exit 2",
+                                              [(b"ready", b"hello\n")])
+    check(b"got=hello" in seen and events[-1:] == [["ended", 2]], "--pty relays what is typed", (seen, events))
+    seen, events = on_terminal(["--pty"], "trap 'echo int; exit 8' INT; echo ready; while :; do sleep 0.05; done",
+                                     [(b"ready", b"\x03")])
+    check(b"int" in seen and events[-1:] and events[-1][0] == "ended", "--pty: ^C", (seen, events))
+    seen, events = on_terminal(["--pty"], "echo ready; i=0; while [ $i -lt 60 ]; do sleep 0.05; i=$((i+1)); done; echo fin",
+                                     [(b"ready", b"\x1a")])
+    check([e[0] for e in events] == ["stopped", "ended"] and b"fin" in seen, "--pty: ^Z and fg", (seen, events))
+    pid, master = pty.fork()
+    if pid == 0:
+        os.environ.update(ENV)
+        line = command(["--pty"], ["sh", "-c", "trap 'stty size' WINCH; echo ready; for i in 1 2 3 4 5 6 7 8 9 10; "
+                                               "do sleep 0.2; done"], report_path())
+        os.execvp(line[0], line)
+    seen, end, sized = b"", time.monotonic() + 15, False
+    while time.monotonic() < end:
+        try:
+            data = os.read(master, 4096)
+        except OSError:
+            break
+        seen += data
+        if not data:
+            break
+        if b"ready" in seen and not sized:
+            sized = True
+            fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
+    os.waitpid(pid, 0)
+    os.close(master)
+    check(b"33 77" in seen, "--pty: the window size is passed on", seen)
+    # The terminal's modes after a run are those before it.
+    pid, master = pty.fork()
+    if pid == 0:
+        os.environ.update(ENV)
+        line = " ".join(f"'{w}'" for w in command(["--pty"], ["sh", "-c", "exit 1"], report_path()))
+        os.execvp("sh", ["sh", "-c", f"stty -g; {line}; stty -g; exit 0"])
+    seen = b""
+    try:
+        while True:
+            data = os.read(master, 4096)
+            if not data:
+                break
+            seen += data
+    except OSError:
+        pass
+    os.waitpid(pid, 0)
+    os.close(master)
+    modes = re.findall(rb"^[0-9a-f]+(?::[0-9a-f]+)+", seen.replace(b"\r", b""), re.M)
+    check(len(modes) == 2 and modes[0] == modes[1], "--pty restores the terminal", seen)
+
+
+# ---- limits ----
+
+def limits():
+    r = sh("sleep 20", "--timeout", "400ms", "--grace", "300ms")
+    check(r.code == 124 and r.verdict.get("outcome") == "timed_out" and r.seconds < 8, "--timeout: 124, timed_out", r)
+    r = sh("trap '' QUIT TERM; sleep 20; sleep 20", "--timeout", "300ms", "--grace", "200ms")
+    check(r.code == 124 and r.seconds < 8, "--timeout ends what ignores QUIT and TERM", r)
+    r = sh("echo a; sleep 20", "--stall", "500ms", "--grace", "300ms")
+    check(r.code == 124 and r.verdict.get("outcome") == "stalled", "--stall: 124, stalled", r)
+    r = sh("for i in 1 2 3 4 5 6; do sleep 0.2; (echo $i); done", "--stall", "700ms")
+    check(r.code == 0 and r.verdict.get("outcome") == "passed", "output is progress", r)
+    r = sh("kill -STOP $$", "--stall", "500ms", "--grace", "300ms")
+    check(r.code == 124 and r.verdict.get("outcome") == "stalled", "a stopped command stalls", r)
+
+
+def goroutines():
+    go = shutil.which("go")
+    if not go:
+        check(True, "goroutine dump # SKIP no go")
+        return
+    write("hang/go.mod", "module example.com/hang\n\ngo 1.19\n")
+    write("hang/hang_test.go", "package hang\n\nimport (\n\t\"testing\"\n\t\"time\"\n)\n\n"
+          "func TestHang(t *testing.T) {\n\twaitForever()\n}\n\n"
+          "func waitForever() {\n\tfor {\n\t\ttime.Sleep(time.Hour)\n\t}\n}\n")
+    subprocess.run([go, "test", "-c", "-o", "/dev/null", "."], cwd=TMP + "/hang", env=ENV, check=False,
+                   capture_output=True, timeout=300)
+    r = Ran(["--timeout", "6s", "--grace", "5s"], [go, "test", "./..."], cwd=TMP + "/hang", limit=120)
+    text = r.out + r.err
+    check(r.code == 124 and r.verdict.get("outcome") == "timed_out", "a hanging go test: 124", r)
+    check(b"SIGQUIT: quit" in text and b"waitForever" in text, "its goroutines are shown", r)
+
+
+# ---- what cannot be started ----
+
+def exec_table():
+    rows = [
+        (["no-such-command-at-all"], 127, "proc.not_found"),
+        ([TMP + "/none/at/all"], 127, "proc.not_found"),
+        ([write("t/plain", "echo hi\n")], 126, "proc.denied"),
+        ([TMP + "/t"], 126, "proc.denied"),
+        ([write("t/empty", "", 0o755)], 126, "proc.exec_format"),
+        ([write("t/cut", b"\x7fELF\x02\x01\x01" + b"\0" * 20, 0o755)], 126, "proc.exec_format"),
+        ([write("t/windows", b"MZ\x90\0\x03\0", 0o755)], 126, "proc.exec_format"),
+        ([write("t/script", "#!/no/such/interpreter\n", 0o755)], 127, "proc.interpreter"),
+        ([write("t/dos", "#!/bin/sh\r\nexit 0\r\n", 0o755)], 127, "proc.interpreter"),
+        ([TMP + "/t/plain/below"], 126, "proc.not_found"),
+        ([""], 127, "proc.not_found"),
+    ]
+    for argv, code, cause in rows:
+        r = Ran([], argv)
+        name = os.path.basename(argv[0]) or "empty word"
+        check(r.code == code and r.verdict.get("outcome") == "not_started" and r.verdict.get("cause") == cause,
+              f"{name}: {code}, {cause}", r)
+    mount = TMP + "/noexec"
+    os.mkdir(mount)
+    if os.geteuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", "noexec", "tmpfs", mount], check=False,
+                                            capture_output=True).returncode == 0:
+        try:
+            shutil.copy("/bin/true", mount + "/true")
+            r = Ran([], [mount + "/true"])
+            check(r.code == 126 and r.verdict.get("cause") == "proc.denied" and "noexec" in json.dumps(r.json),
+                  "a noexec mount: 126, said", r)
+        finally:
+            subprocess.run(["umount", mount], check=False)
+    if os.geteuid() == 0 and shutil.which("setpriv") and shutil.which("prlimit"):
+        os.chmod(TMP, 0o755)
+        p = subprocess.run(["setpriv", "--reuid", "65534", "--clear-groups", "prlimit", "--nproc=1:1", TOCSIN, "run",
+                            "--no-store", "--format", "raw", "--", "/bin/true"], capture_output=True, check=False, env=ENV)
+        check(p.returncode == 126 and b"processes" in p.stdout + p.stderr, "fork refused: 126, said", p)
+    r = Ran([], [write("t/bare", "echo $#; exit 3\n", 0o755), "a", "b"])
+    check(r.code == 3 and r.out == b"2\n", "a script without #! goes to sh", r)
+
+
+# ---- what outlives it ----
+
+def left_overs():
+    r = sh("sleep 9 & echo started")
+    procs = r.json.get("processes", r.json.get("run", {}).get("processes", []))
+    check(r.seconds < 5 and r.out == b"started\n" and r.code == 0, "a grandchild that keeps the pipe does not hang us", r)
+    check(any("sleep 9" in (p.get("command") or "") and p.get("holds_output") for p in procs), "and is named", procs)
+    for p in procs:
+        if alive(p["pid"]):
+            os.kill(p["pid"], signal.SIGKILL)
+    r = sh("setsid sleep 39 >/dev/null 2>&1 & sleep 0.3; echo $!", "--reap", "--grace", "300ms")
+    procs = r.json.get("processes", r.json.get("run", {}).get("processes", []))
+    check(any("sleep 39" in (p.get("command") or "") and p.get("ended_by_tocsin") for p in procs),
+          "--reap names what it ends", (procs, str(r)))
+    check(procs and not any(alive(p["pid"]) for p in procs), "--reap ends a detached descendant", procs)
+    p = subprocess.run(["sh", "-c", f"sleep 38 & echo $! >{TMP}/mine; exec {TOCSIN} run --no-store --reap -- true"],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20, check=False, env=ENV)
+    with open(TMP + "/mine", encoding="utf-8") as f:
+        pid = int(f.read())
+    check(p.returncode == 0 and alive(pid), "a child that was there before us is not touched", p.returncode)
+    if alive(pid):
+        os.kill(pid, signal.SIGKILL)
+    r = sh("sh -c 'kill -9 $$'; true")
+    events = r.json.get("run", {}).get("facilities", {}).get("proc_events")
+    procs = r.json.get("processes", r.json.get("run", {}).get("processes", []))
+    if events in (True, "yes"):
+        check(any(p.get("killed_by") in (9, "SIGKILL") for p in procs), "an inner process that was killed is named", procs)
+
+
+def main():
+    parts = [bytes_and_statuses, closed_reader, slow_reader, signals, job_control, pty_mode, limits, goroutines,
+             exec_table, left_overs]
+    only = sys.argv[1:]
+    try:
+        for part in parts:
+            if not only or part.__name__ in only:
+                part()
+    finally:
+        shutil.rmtree(TMP, ignore_errors=True)
+    done()
+
+
+main()

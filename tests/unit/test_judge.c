@@ -1,0 +1,225 @@
+/* The judge: small streams whose verdict is known; the same bytes fed in any pieces give the same report. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "diagnose/judge.h"
+
+#define EV(action, rest) "{\"Action\":\"" action "\",\"Package\":\"m/p\"" rest "}\n"
+#define RUN(t) EV("run", ",\"Test\":\"" t "\"")
+#define OUT(t, o) EV("output", ",\"Test\":\"" t "\",\"Output\":\"" o "\"")
+#define POUT(o) EV("output", ",\"Output\":\"" o "\"")
+#define END(a, t) EV(a, ",\"Test\":\"" t "\",\"Elapsed\":0.01")
+#define START EV("start", "")
+#define PEND(a) EV(a, ",\"Elapsed\":0.1")
+#define PASS1(t) RUN(t) OUT(t, "=== RUN   " t "\\n") OUT(t, "--- PASS: " t " (0.00s)\\n") END("pass", t)
+#define FAIL1(t) RUN(t) OUT(t, "    a_test.go:12: got 3, want 4\\n") OUT(t, "--- FAIL: " t " (0.00s)\\n") END("fail", t)
+
+struct row {
+	const char *name, *out, *err;
+	int code; /* -1: explain */
+	enum outcome outcome;
+	enum cause cause;
+	int run, failed; /* -2: do not look */
+	bool text;       /* a command whose stdout is not -json */
+};
+
+static const struct row rows[] = {
+	{ "all pass", START PASS1("TestA") POUT("PASS\\n") POUT("ok  \\tm/p\\t0.1s\\n") PEND("pass"), "", 0, OUTCOME_PASSED, CAUSE_NONE, 1, 0, 0 },
+	{ "one fails", START PASS1("TestA") FAIL1("TestB") POUT("FAIL\\n") POUT("FAIL\\tm/p\\t0.1s\\n") PEND("fail"), "", 1,
+	  OUTCOME_FAILED, CAUSE_TEST_FAIL, 2, 1, 0 },
+	{ "TestMain drops the code", START FAIL1("TestB") POUT("FAIL\\n") POUT("ok  \\tm/p\\t0.1s\\n") PEND("pass"), "", 0,
+	  OUTCOME_MASKED, CAUSE_TEST_EXIT_MASKED, 1, 1, 0 },
+	{ "a printed ghost failure", START PASS1("TestA") END("fail", "TestGhost") POUT("PASS\\n") POUT("ok  \\tm/p\\t0.1s\\n") PEND("pass"),
+	  "", 0, OUTCOME_PASSED, CAUSE_NONE, 1, 0, 0 },
+	{ "exit 0 inside a test", START PASS1("TestA") RUN("TestB") OUT("TestB", "=== RUN   TestB\\n") END("pass", "TestB")
+	  POUT("ok  \\tm/p\\t0.1s\\n") PEND("pass"), "", 0, OUTCOME_MASKED, CAUSE_TEST_EXIT, -2, -2, 0 },
+	{ "no test to run", START POUT("testing: warning: no tests to run\\n") POUT("PASS\\n") POUT("ok  \\tm/p\\t0.1s [no tests to run]\\n")
+	  PEND("pass"), "", 0, OUTCOME_EMPTY, CAUSE_TEST_EMPTY, 0, 0, 0 },
+	{ "a package that never ends, exit 0", START RUN("TestA"), "", 0, OUTCOME_MASKED, CAUSE_TEST_UNFINISHED, 1, 0, 0 },
+	{ "exit 1 and nothing to show for it", START PASS1("TestA") POUT("PASS\\n") POUT("ok  \\tm/p\\t0.1s\\n") PEND("pass"), "", 1,
+	  OUTCOME_FAILED, CAUSE_PROC_EXIT, 1, 0, 0 },
+	{ "os.Exit(3) in a test", START RUN("TestA") OUT("TestA", "=== RUN   TestA\\n") POUT("FAIL\\tm/p\\t0.1s\\n") PEND("fail"), "", 1,
+	  OUTCOME_FAILED, CAUSE_TEST_EXIT, 1, 0, 0 },
+	{ "panic in a goroutine", START RUN("TestA") OUT("TestA", "panic: boom\\n") OUT("TestA", "\\n") OUT("TestA", "goroutine 7 [running]:\\n")
+	  OUT("TestA", "m/p.TestA.func1()\\n") OUT("TestA", "\\t/src/p/a_test.go:9 +0x1d\\n") POUT("FAIL\\tm/p\\t0.1s\\n") PEND("fail"), "", 1,
+	  OUTCOME_FAILED, CAUSE_TEST_PANIC, 1, 0, 0 },
+	{ "compile error, 1.19", "FAIL\tm/p [build failed]\nFAIL\n", "# m/p [m/p.test]\n./a_test.go:3:6: undefined: x\n", 2,
+	  OUTCOME_FAILED, CAUSE_BUILD_COMPILE, -2, -2, 0 },
+	{ "words in the output of a command that succeeded", "--- FAIL: TestX (0.00s)\nFAIL\nexit status 1\n", "panic: not really\n", 0,
+	  OUTCOME_PASSED, CAUSE_NONE, -2, -2, 1 },
+	{ "plain text, a test fails", "--- FAIL: TestB (0.00s)\n    a_test.go:12: got 3, want 4\nFAIL\nFAIL\tm/p\t0.1s\nFAIL\n", "", 1,
+	  OUTCOME_FAILED, CAUSE_TEST_FAIL, -1, 1, 1 },
+	{ "a bare status", "", "something broke\n", 3, OUTCOME_FAILED, CAUSE_PROC_EXIT, -1, -1, 1 },
+	{ "a saved log", "ok  \tm/p\t0.1s\nFAIL\tm/q [build failed]\n", "", -1, OUTCOME_FAILED, CAUSE_BUILD_COMPILE, -1, 0, 1 },
+	{ "a saved log that says nothing", "hello\nworld\n", "", -1, OUTCOME_NONE, CAUSE_NONE, -1, -1, 1 },
+};
+
+static void feed(struct judge *j, enum stream s, const char *text, size_t piece)
+{
+	struct span rest = span_of(text);
+
+	while (rest.n) {
+		struct span head = span_head(rest, piece);
+		char copy[64];
+		memcpy(copy, head.p, head.n <= sizeof(copy) ? head.n : 0); /* the judge must not keep our bytes */
+		judge_feed(j, s, head.n <= sizeof(copy) ? (struct span){ copy, head.n } : head);
+		memset(copy, '#', sizeof(copy));
+		rest = span_from(rest, piece);
+	}
+}
+
+static int judge_row(const struct row *row, size_t piece, struct report *r)
+{
+	struct judge_config c = { .explain = row->code < 0, .json_out = row->code >= 0 && !row->text };
+	struct judge *j;
+	struct err e;
+
+	*r = (struct report){ .is_run = row->code >= 0 };
+	if (row->code >= 0)
+		r->ending = (struct ending){ .how = END_EXIT, .code = row->code };
+	int ret = judge_new(&c, &j, &e);
+	if (ret < 0)
+		return ret;
+	feed(j, STREAM_OUT, row->out, piece);
+	feed(j, STREAM_ERR, row->err, piece);
+	ret = judge_finish(j, r, &e);
+	judge_free(j);
+	return ret;
+}
+
+static void verdicts(void **state)
+{
+	(void)state;
+	static const size_t pieces[] = { 1, 7, 64, 100000 };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		for (size_t k = 0; k < ARRAY_LEN(pieces); k++) {
+			struct report r;
+			assert_int_equal(judge_row(&rows[i], pieces[k], &r), 0);
+			if (r.outcome != rows[i].outcome || r.cause != rows[i].cause)
+				fail_msg("%s: %s %s, expected %s %s", rows[i].name, outcome_word(r.outcome), cause_table[r.cause].id,
+					 outcome_word(rows[i].outcome), cause_table[rows[i].cause].id);
+			if (rows[i].run != -2)
+				assert_int_equal(r.tests.run, rows[i].run);
+			if (rows[i].failed != -2)
+				assert_int_equal(r.tests.failed, rows[i].failed);
+			report_free(&r);
+		}
+	}
+}
+
+static void places_and_messages(void **state)
+{
+	(void)state;
+	struct report r;
+
+	assert_int_equal(judge_row(&rows[1], 100000, &r), 0);
+	assert_true(span_eq(r.findings[0].message, S("got 3, want 4")));
+	assert_true(span_eq(r.findings[0].file, S("a_test.go")));
+	assert_int_equal(r.findings[0].line, 12);
+	assert_true(span_eq(r.findings[0].test, S("TestB")));
+	assert_string_equal(r.summary, "1 of 2 tests failed in 1 of 1 packages");
+	report_free(&r);
+	assert_int_equal(judge_row(&rows[9], 100000, &r), 0);
+	assert_true(span_eq(r.findings[0].test, S("TestA")));
+	assert_int_equal(r.findings[0].line, 9);
+	report_free(&r);
+}
+
+static const char *const masked_argv[] = { "go", "vet", "./...", NULL };
+
+static void masked_by_a_pipe(void **state)
+{
+	(void)state;
+	static const struct { bool allowed, recovered, below_test; enum outcome outcome; } cases[] = {
+		{ false, false, false, OUTCOME_MASKED }, { true, false, false, OUTCOME_PASSED },
+		{ false, true, false, OUTCOME_PASSED }, { false, false, true, OUTCOME_PASSED },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct judge_config c = { 0 };
+		struct nested n = { .argv = { (const char **)masked_argv, 3 }, .how = END_EXIT, .code = 1,
+				    .allowed = cases[i].allowed, .recovered = cases[i].recovered, .below_test = cases[i].below_test };
+		struct report r = { .is_run = true, .ending = { .how = END_EXIT } };
+		struct judge *j;
+		struct err e;
+		assert_int_equal(judge_new(&c, &j, &e), 0);
+		feed(j, STREAM_ERR, "# m/p\n./a.go:3:2: fmt.Printf format %d has arg \"x\" of wrong type string\n", 1000);
+		judge_nested(j, &n);
+		assert_int_equal(judge_finish(j, &r, &e), 0);
+		judge_free(j);
+		assert_int_equal(r.outcome, cases[i].outcome);
+		assert_int_equal(r.cause, cases[i].outcome == OUTCOME_MASKED ? CAUSE_PIPE_MASKED : CAUSE_NONE);
+		if (r.outcome == OUTCOME_MASKED) {
+			assert_int_equal(r.findings[0].line, 3);
+			assert_true(r.commands[0].masked);
+		}
+		for (size_t k = 0; r.outcome == OUTCOME_PASSED && k < r.n_findings; k++)
+			assert_int_not_equal(r.findings[k].severity, SEV_ERROR);
+		report_free(&r);
+	}
+}
+
+static void every_failed_allocation_is_an_error_not_a_crash(void **state)
+{
+	(void)state;
+	long at;
+
+	for (at = 1; at < 5000; at++) {
+		struct report r;
+		fault_at = at, fault_seen = 0;
+		judge_row(&rows[9], 7, &r);
+		bool hit = fault_seen >= fault_at;
+		fault_at = 0;
+		report_free(&r);
+		if (!hit)
+			break;
+	}
+	assert_true(at > 10 && at < 5000);
+}
+
+static void memory_does_not_grow_with_the_stream(void **state)
+{
+	(void)state;
+	struct judge_config c = { .explain = true };
+	struct report r = { 0 };
+	struct judge *j;
+	struct err e;
+	char line[512];
+
+	assert_int_equal(judge_new(&c, &j, &e), 0);
+	fault_at = 0x7fffffff; /* counts the allocations */
+	long before = 0;
+	for (int i = 0; i < 40000; i++) {
+		if (i == 20000)
+			before = fault_seen;
+		int n = snprintf(line, sizeof(line), RUN("Test%d") OUT("Test%d", "--- PASS: Test%d (0.00s)\\n") END("pass", "Test%d"), i, i, i, i);
+		judge_feed(j, STREAM_OUT, (struct span){ line, (size_t)n });
+	}
+	assert_true(fault_seen - before < 20); /* the steady state allocates nothing an event */
+	fault_at = 0;
+	assert_int_equal(judge_finish(j, &r, &e), 0);
+	judge_free(j);
+	report_free(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(verdicts),
+		cmocka_unit_test(places_and_messages),
+		cmocka_unit_test(masked_by_a_pipe),
+		cmocka_unit_test(every_failed_allocation_is_an_error_not_a_crash),
+		cmocka_unit_test(memory_does_not_grow_with_the_stream),
+	};
+
+	return cmocka_run_group_tests_name("judge", tests, NULL, NULL);
+}

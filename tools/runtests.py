@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+"""Runs every test suite on every build given, reads their TAP, and ends with one line of counts.
+
+usage: runtests.py [--full] [--limit SECONDS] NAME=BUILDDIR… [-- WORD…]
+
+NAME is `release` or `asan`; with WORDs only suites whose label contains one of them run. A suite is a cmocka
+program of BUILDDIR/tests/unit, a script tests/e2e/*.py or *.sh, or tests/FOLDER/run.py. A script may say
+in a comment of its first 40 lines:
+    # suite: release-only      not on the sanitizer build (it measures time)
+    # suite: limit 900         seconds it may take, here and in --full times six
+A suite that dies, prints no plan, or prints another number of tests than planned has failed.
+"""
+import glob
+import os
+import re
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+DEFAULT_LIMIT = 600
+LINE = re.compile(r"^(not )?ok\b\s*(\d+)?\s*(?:-\s*)?(.*)$")
+PLAN = re.compile(r"^1\.\.(\d+)\s*(?:#\s*(.*))?$")
+SKIP = re.compile(r"(?<!\\)#\s*skip\S*\s*(.*)$", re.I)
+# What would make a test see another world than the one it builds for itself.
+UNSET = re.compile(r"^(CI|CI_.*|GITHUB_.*|GITLAB_.*|JENKINS_.*|BUILDKITE.*|CIRCLE.*|TRAVIS.*|DRONE.*|TEAMCITY_.*|"
+                   r"BITBUCKET_.*|TF_BUILD|WOODPECKER.*|NO_COLOR|FORCE_COLOR|LC_.*|LANGUAGE|MAKEFLAGS|MAKELEVEL|"
+                   r"TOCSIN|TOCSIN_.*)$")
+
+
+class Suite:
+    """One program that prints TAP, on one build."""
+
+    def __init__(self, label, build, argv, limit):
+        self.label, self.build, self.argv, self.limit = label, build, argv, limit
+        self.passed, self.failures, self.skips = 0, [], []
+        self.seen, self.plan, self.bail = 0, None, None
+        self.last = ""
+
+    def line(self, text):
+        """Take in one line of standard output."""
+        plan = PLAN.match(text)
+        result = LINE.match(text)
+        if plan:
+            self.plan = int(plan.group(1))
+            if self.plan == 0:
+                self.skips.append((self.label, re.sub(r"(?i)^skip\S*\s*", "", plan.group(2) or "") or "no reason given"))
+        elif result:
+            self.seen += 1
+            self.last = result.group(3)
+            self.result(bool(result.group(1)), result.group(3))
+        elif text.startswith("Bail out!"):
+            self.bail = text
+        elif text.startswith("#") and self.failures and self.last == self.failures[-1][0]:
+            self.failures[-1][1].append(text[1:].rstrip())
+
+    def result(self, bad, name):
+        skip = SKIP.search(name)
+        if bad:
+            self.failures.append((name, []))
+        elif skip:
+            self.skips.append((SKIP.sub("", name).strip(), skip.group(1) or "no reason given"))
+        else:
+            self.passed += 1
+
+    def fail(self, name, details=""):
+        self.failures.append((name, str(details).splitlines()))
+
+    def close(self, status, stderr, timed_out):
+        """The suite has ended: is what it said complete?"""
+        tail = "\n".join(stderr.splitlines()[-40:])
+        if timed_out:
+            self.fail(f"ran longer than {self.limit} s and was ended (last test: {self.last or 'none'})", tail)
+        elif self.bail:
+            self.fail(self.bail, tail)
+        elif self.plan is None:
+            self.fail(f"ended without a plan, {describe(status)} (last test: {self.last or 'none'})", tail)
+        elif self.plan != self.seen:
+            self.fail(f"planned {self.plan} tests and ran {self.seen}, {describe(status)}", tail)
+        elif status != 0 and not self.failures:
+            self.fail(f"all tests passed, but it ended with {describe(status)}", tail)
+        elif self.failures and tail:
+            self.failures[-1][1].extend(["standard error:"] + ["  " + t for t in tail.splitlines()])
+
+
+def describe(status):
+    if status is None:
+        return "still running"
+    if status < 0:
+        return signal.Signals(-status).name
+    return f"exit status {status}"
+
+
+def directives(path):
+    """(release_only, limit) as the script's own comments say."""
+    release_only, limit = False, None
+    with open(path, encoding="utf-8", errors="replace") as f:
+        for _, text in zip(range(40), f):
+            found = re.match(r"#\s*suite:\s*(release-only|limit)\s*(\d*)", text)
+            if found and found.group(1) == "limit":
+                limit = int(found.group(2))
+            elif found:
+                release_only = True
+    return release_only, limit
+
+
+def scripts():
+    """(label, argv, path) of every test script, the quick folders first."""
+    found = []
+    for path in sorted(glob.glob("tests/*/run.py") + glob.glob("tests/e2e/*.py") + glob.glob("tests/e2e/*.sh")):
+        folder, name = path.split("/")[1:]
+        if name.startswith("_"):
+            continue
+        label = folder if name == "run.py" else f"{folder}/{os.path.splitext(name)[0]}"
+        found.append((label, ["sh" if name.endswith(".sh") else sys.executable, path], path))
+    rank = {"tools": 0, "golden": 1, "e2e": 2, "streams": 3, "zoo": 4}
+    return sorted(found, key=lambda s: (rank.get(s[0].split("/")[0], 9), s[0]))
+
+
+def plan(builds, full, limit):
+    suites = []
+    for build, folder in builds:
+        for exe in sorted(glob.glob(os.path.join(folder, "tests/unit/test_*"))):
+            if os.path.isfile(exe) and os.access(exe, os.X_OK):
+                suites.append(Suite("unit/" + os.path.basename(exe)[5:], build, [os.path.abspath(exe)], limit))
+    for label, argv, path in scripts():
+        release_only, own = directives(path)
+        for build, _ in builds:
+            if build == "release" or not release_only:
+                suites.append(Suite(label, build, argv, max(own or 0, limit) * (6 if full else 1)))
+    return suites
+
+
+def environment(build, folder, full, san_log, leaks):
+    env = {k: v for k, v in os.environ.items() if not UNSET.match(k)}
+    env.update(LANG="C.UTF-8", TOCSIN=os.path.abspath(os.path.join(folder, "tocsin")), TOCSIN_TEST_BUILD=build,
+               TOCSIN_BUILD=folder, CMOCKA_MESSAGE_OUTPUT="TAP", GOTOOLCHAIN="local", PYTHONDONTWRITEBYTECODE="1")
+    env["GOFLAGS"] = (env.get("GOFLAGS", "") + " -buildvcs=false").strip()
+    if full:
+        env["TOCSIN_TEST_FULL"] = "1"
+    if build == "asan":
+        env["ASAN_OPTIONS"] = f"detect_leaks={leaks}:exitcode=86:log_path={san_log}:detect_stack_use_after_return=1"
+        env["UBSAN_OPTIONS"] = f"halt_on_error=1:print_stacktrace=1:exitcode=86:log_path={san_log}"
+    return env
+
+
+def leaks_can_be_found(folder):
+    """LeakSanitizer stops its own process with ptrace, which not every container allows."""
+    env = dict(os.environ, ASAN_OPTIONS="detect_leaks=1")
+    run = subprocess.run([os.path.join(folder, "tocsin"), "--version"], env=env, capture_output=True, timeout=60, check=False)
+    return 0 if b"LeakSanitizer has encountered a fatal error" in run.stderr else 1
+
+
+def end(child):
+    """End the suite and all that it started in its process group: it, and nothing else."""
+    for sig, patience in ((signal.SIGTERM, 3), (signal.SIGKILL, 10)):
+        try:
+            os.killpg(child.pid, sig)
+        except ProcessLookupError:
+            return
+        try:
+            child.wait(patience)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+class Progress:
+    """What is running now: in place on a terminal, else one line a minute."""
+
+    def __init__(self, suite, at, total):
+        self.head = f"[{at}/{total}] {suite.build:7} {suite.label}"
+        self.tty = sys.stdout.isatty()
+        self.next = time.monotonic() + (0.5 if self.tty else 60)
+
+    def tick(self, suite, seconds):
+        if time.monotonic() < self.next:
+            return
+        self.next = time.monotonic() + (0.5 if self.tty else 60)
+        text = f"{self.head}: {suite.seen} tests, {seconds:.0f} s, {suite.last}"
+        print(f"\r\033[K{text[:shutil.get_terminal_size().columns - 1]}" if self.tty else text,
+              end="" if self.tty else "\n", flush=True)
+
+    def end(self, suite, seconds):
+        words = [f"{suite.passed} passed"]
+        words += [f"{len(suite.failures)} FAILED"] if suite.failures else []
+        words += [f"{len(suite.skips)} skipped"] if suite.skips else []
+        print(("\r\033[K" if self.tty else "") + f"{self.head}: {', '.join(words)}, {seconds:.1f} s", flush=True)
+        for name, _ in suite.failures[:20]:
+            print(f"    not ok - {name}", flush=True)
+
+
+def run(suite, env, progress):
+    start = time.monotonic()
+    timed_out, rest, quiet_since = False, b"", None
+    with tempfile.TemporaryFile() as err:
+        child = subprocess.Popen(suite.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err, env=env,
+                                 start_new_session=True)
+        os.set_blocking(child.stdout.fileno(), False)
+        with selectors.DefaultSelector() as wait:
+            wait.register(child.stdout, selectors.EVENT_READ)
+            while True:
+                got = os.read(child.stdout.fileno(), 1 << 16) if wait.select(0.25) else None
+                now = time.monotonic()
+                if got:
+                    *lines, rest = (rest + got).split(b"\n")
+                    for text in lines:
+                        suite.line(text.decode("utf-8", "replace").rstrip("\r"))
+                    quiet_since = None
+                progress.tick(suite, now - start)
+                if got == b"" and child.poll() is None:
+                    wait.unregister(child.stdout)
+                    time.sleep(0.25)
+                    wait.register(child.stdout, selectors.EVENT_READ)
+                if now - start > suite.limit:
+                    timed_out = True
+                    end(child)
+                    break
+                # Something that it left behind may hold the pipe: do not wait for that.
+                if child.poll() is not None and not got:
+                    quiet_since = quiet_since or now
+                    if got == b"" or now - quiet_since > 1:
+                        break
+        if rest:
+            suite.line(rest.decode("utf-8", "replace"))
+        child.stdout.close()
+        err.seek(0)
+        suite.close(child.poll(), err.read().decode("utf-8", "replace"), timed_out)
+    return time.monotonic() - start
+
+
+def sanitizer_reports(suite, san_log):
+    """A report counts whoever wrote it: also when the test expected exit status 1 and got it."""
+    for path in sorted(glob.glob(san_log + "*")):
+        with open(path, encoding="utf-8", errors="replace") as f:
+            text = f.read()
+        os.unlink(path)
+        first = next((t for t in text.splitlines() if "ERROR" in t or "runtime error" in t), "sanitizer report")
+        suite.fail(re.sub(r"^==\d+==", "", first), "\n".join(text.splitlines()[:50]))
+
+
+def summary(suites):
+    for suite in suites:
+        for name, details in suite.failures:
+            print(f"\nFAILED {suite.build} {suite.label}: {name}")
+            for text in details[:80]:
+                print("   ", text)
+    skips = [(s, name, why) for s in suites for name, why in s.skips]
+    if skips:
+        print("\nSkipped:")
+    for suite, name, why in skips:
+        print(f"    {suite.build} {suite.label}: {name}: {why}")
+    passed = sum(s.passed for s in suites)
+    failed = sum(len(s.failures) for s in suites)
+    print(f"\n{passed} passed, {failed} failed, {len(skips)} skipped", flush=True)
+    return 0 if passed and not failed else 1
+
+
+def arguments(argv):
+    words = argv[argv.index("--") + 1:] if "--" in argv else []
+    head = argv[:argv.index("--")] if "--" in argv else argv
+    full = "--full" in head
+    limit = int(head[head.index("--limit") + 1]) if "--limit" in head else DEFAULT_LIMIT
+    return full, limit, [a.split("=", 1) for a in head if "=" in a], words
+
+
+def main():
+    full, limit, builds, words = arguments(sys.argv[1:])
+    os.chdir(ROOT)
+    folders = dict(builds)
+    suites = [s for s in plan(builds, full, limit) if not words or any(w in s.label for w in words)]
+    leaks = leaks_can_be_found(folders["asan"]) if "asan" in folders else 0
+    if "asan" in folders and not leaks:
+        print("ptrace is not allowed here: the sanitizer build cannot look for leaks")
+    with tempfile.TemporaryDirectory(prefix="tocsin-tests-") as tmp:
+        san_log = os.path.join(tmp, "san")
+        for at, suite in enumerate(suites, 1):
+            progress = Progress(suite, at, len(suites))
+            env = environment(suite.build, folders[suite.build], full, san_log, leaks)
+            try:
+                seconds = run(suite, env, progress)
+            except OSError as why:
+                suite.fail(f"could not be run: {why}")
+                seconds = 0
+            sanitizer_reports(suite, san_log)
+            progress.end(suite, seconds)
+    if not suites:
+        print("no suite was found" + (f" for {' '.join(words)}" if words else ""))
+    return summary(suites)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
