@@ -93,6 +93,13 @@ void *map_del(struct map *m, struct span key)
 	void *v = s->value;
 	*s = (struct map_slot){ .key = { "", DELETED } };
 	m->count--;
+	/* Deleted slots before a free one end no probe early: free them, so that a busy map needs no rehash. */
+	size_t i = (size_t)(s - m->slots), mask = m->cap - 1;
+	while (!m->slots[(i + 1) & mask].key.p && m->slots[i].key.p && m->slots[i].key.n == DELETED) {
+		m->slots[i] = (struct map_slot){ 0 };
+		m->filled--;
+		i = (i - 1) & mask;
+	}
 	return v;
 }
 

@@ -70,8 +70,13 @@ void finding_line(struct judge *j, struct span *to, struct span text)
 	CLEANUP(buf_free) struct buf b = { .max = 8192 };
 	struct span cut;
 
-	text = span_trim(text);
-	text_clean(span_head(text, 1000), false, &b);
+	text = span_head(span_trim(text), 1000);
+	while (text.n) { /* a value of several lines reads on */
+		struct span part = span_trim(span_cut(&text, '\n'));
+		text_clean(part, false, &b);
+		if (text.n)
+			buf_addc(&b, ' ');
+	}
 	cut = span_head(buf_view(&b), 500);
 	while (cut.n && cut.n < b.len && ((unsigned char)cut.p[cut.n] & 0xc0) == 0x80)
 		cut.n--;
@@ -185,6 +190,7 @@ void block_line(struct block *b, const struct goline *g, struct span line)
 	bool place = g->kind == LINE_DIAG || g->kind == LINE_GENERATE;
 	if (place) {
 		b->vet |= g->vet;
+		b->generate |= g->kind == LINE_GENERATE;
 		if (!b->n_places)
 			b->column = g->column;
 		if (b->n_places < ARRAY_LEN(b->places)) {
@@ -226,12 +232,12 @@ static struct jfinding *same_cause(struct judge *j, enum cause c, const struct b
 
 static enum cause block_cause(struct judge *j, const struct block *b, bool go_vet, const struct cause_match **m)
 {
-	unsigned where = b->kind == BLOCK_GO ? IN_GO : b->kind == BLOCK_BUILD ? IN_BUILD | IN_GO : IN_BUILD | IN_GO;
+	unsigned where = b->kind == BLOCK_GO ? IN_GO : IN_BUILD | IN_GO;
 
 	*m = match_text(j->match, buf_view(&b->text), where);
 	if (*m)
 		return (*m)->cause;
-	if (b->kind == BLOCK_GO)
+	if (b->kind == BLOCK_GO || b->generate)
 		return CAUSE_PROC_EXIT;
 	if (b->second || (go_vet && !b->vet))
 		return CAUSE_BUILD_VET;

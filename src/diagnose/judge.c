@@ -20,6 +20,8 @@ static void read_argv(struct judge *j)
 		return;
 	j->is_go_test = !strcmp(a->v[1], "test");
 	j->is_go_vet = !strcmp(a->v[1], "vet");
+	for (size_t i = 2; j->is_go_test && i < a->n; i++)
+		j->asked_verbose |= !strcmp(a->v[i], "-v") || !strcmp(a->v[i], "-test.v") || !strcmp(a->v[i], "--v");
 	for (size_t i = 2; j->is_go_vet && i < a->n; i++) {
 		if (!strcmp(a->v[i], "-json") || !strcmp(a->v[i], "--json") || !strcmp(a->v[i], "-json=true"))
 			j->is_go_vet_json = true;
@@ -73,10 +75,10 @@ void judge_feed(struct judge *j, enum stream s, struct span bytes)
 	if (!bytes.n)
 		return;
 	x->any = true;
+	keep_tail(&x->tail, bytes);
 	lines_feed(&x->lines, bytes);
 	if (x->lines.bad)
 		j->no_memory = true;
-	keep_tail(&x->tail, bytes);
 }
 
 static bool grow(struct judge *j, void **list, size_t *cap, size_t n, size_t size)

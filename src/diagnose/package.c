@@ -188,6 +188,8 @@ struct jpkg *pkg_get(struct judge *j, struct span name)
 {
 	struct jpkg *p = j->last_pkg;
 
+	if (!name.n)
+		name = S("");
 	if (p && p->name && strncmp(p->name, name.p, name.n) == 0 && p->name[name.n] == '\0')
 		return p;
 	p = map_get(&j->packages, name);
@@ -362,8 +364,7 @@ static void open_crash(struct judge *j, struct jpkg *p, struct jtest *t, const s
 
 	if (!c)
 		return;
-	crash_clear(c); /* the last one is what ended the program */
-	if (!crash_begin(c, g, line))
+	if (!crash_begin(c, g, line)) /* the last one is what ended the program */
 		return;
 	p->crash_open = true;
 	name_copy(p->crash_test, sizeof(p->crash_test), t ? (struct span){ t->name, t->name_len } : S(""));
@@ -380,7 +381,6 @@ static void open_race(struct judge *j, struct jpkg *p, struct jtest *t, const st
 	struct crash *c = crash_slot(j, &p->race);
 	if (!c)
 		return;
-	crash_clear(c);
 	p->race_open = crash_begin(c, g, line);
 }
 
@@ -435,6 +435,7 @@ static void note_anywhere(struct jpkg *p, struct jtest *t, const struct goline *
 		name_copy(p->signal, sizeof(p->signal), g->name);
 		break;
 	case LINE_FUZZ_INPUT:
+		p->fuzz = true;
 		if (t)
 			t->fuzz = true;
 		break;
@@ -511,7 +512,14 @@ static int64_t take_unfinished(struct judge *j, struct jpkg *p, char *first, siz
 		}
 		p->passed += r == RESULT_PASS;
 		p->skipped += r == RESULT_SKIP;
-		p->n_failed += r == RESULT_FAIL;
+		if (r == RESULT_FAIL) {
+			map_del(&p->tests, (struct span){ t->name, t->name_len });
+			if (p->current == t)
+				p->current = NULL;
+			t->result = RESULT_FAIL;
+			t->ran = true;
+			keep_failed(j, p, t);
+		}
 	}
 	if (oldest)
 		name_copy(first, size, (struct span){ oldest->name, oldest->name_len });
@@ -693,12 +701,35 @@ static void failed_test_finding(struct judge *j, struct jpkg *p, struct jtest *t
 	finding_say(j, f);
 }
 
+/* A fuzz target fails twice under one name, once as its own input; -count repeats names: one finding each. */
+static void fold_same_names(struct jpkg *p)
+{
+	for (struct jtest *t = p->failed; t; t = t->next) {
+		t->fuzz |= p->fuzz && !strncmp(t->name, "Fuzz", 4);
+		for (struct jtest *c = p->failed; c != t; c = c->next) {
+			if (c->folded || c->name_len != t->name_len || memcmp(c->name, t->name, t->name_len))
+				continue;
+			t->folded = true;
+			c->ran |= t->ran;
+			c->race |= t->race;
+			if (t->out.len > c->out.len) {
+				struct buf swap = c->out;
+				c->out = t->out;
+				t->out = swap;
+				c->escaped = t->escaped;
+			}
+			break;
+		}
+	}
+}
+
 /* Every failed test that the package's crash does not explain. A parent fails only through its children. */
 static int64_t failed_tests(struct judge *j, struct jpkg *p, const char *crashed)
 {
 	int64_t n = 0;
 	bool real = false;
 
+	fold_same_names(p);
 	for (struct jtest *t = p->failed; t; t = t->next)
 		real |= t->ran;
 	for (struct jtest *t = p->failed; t; t = t->next) {
@@ -708,7 +739,7 @@ static int64_t failed_tests(struct judge *j, struct jpkg *p, const char *crashed
 			continue;
 		}
 		n++;
-		if (has_failed_child(p, t))
+		if (t->folded || has_failed_child(p, t))
 			continue;
 		remember_failed(j, p, name);
 		if (crashed && crashed[0] && same_branch(span_of(crashed), name))
@@ -786,14 +817,18 @@ static void failed_build_later(struct judge *j, struct jpkg *p)
 /* A package that failed although no test of it failed and nothing crashed. */
 static void unexplained(struct judge *j, struct jpkg *p, const char *unfinished)
 {
-	const struct cause_match *m = match_text(j->match, buf_view(&p->out), IN_TEST | IN_GO | IN_BUILD);
+	struct jtest *last = map_get(&p->tests, span_of(unfinished));
+	struct span said = last && last->out.len ? test_out(j, last) : buf_view(&p->out);
+	const struct cause_match *m = match_text(j->match, said, IN_TEST);
 	struct jfinding *f;
 
 	if (m) {
 		f = plain_finding(j, p, m->cause, unfinished, "");
 		if (f) {
 			f->f.classes = m->classes;
-			struct span first = buf_view(&p->out);
+			f->f.advice = span_of(m->advice.en ? tx(m->advice) : NULL);
+			struct span first = said;
+			finding_text(j, &f->f.excerpt, said);
 			finding_line(j, &f->f.message, span_trim(span_cut(&first, '\n')));
 		}
 		return;
@@ -803,6 +838,8 @@ static void unexplained(struct judge *j, struct jpkg *p, const char *unfinished)
 					     "测试程序在此测试运行时退出（os.Exit 或 log.Fatal？）") :
 					  TR("the test binary ended with a failure status although no test failed",
 					     "没有测试失败，测试程序却以失败状态退出"));
+	if (f && last)
+		test_excerpt(j, test_out(j, last), &f->f.excerpt);
 	if (f && p->exit_status >= 0) {
 		buf_clear(&j->scratch);
 		buf_addf(&j->scratch, "%.*s: exit status %d", SPAN_ARG(f->f.message), p->exit_status);
@@ -821,7 +858,7 @@ static void explain_failure(struct judge *j, struct jpkg *p, struct span failed_
 			failed_build_later(j, p);
 		return;
 	}
-	if (p->signal[0] && !(p->crash && p->crash->kind == CRASH_TIMEOUT)) {
+	if (p->signal[0] && !p->wedged && !(p->crash && p->crash->kind == CRASH_TIMEOUT)) {
 		buf_clear(&j->scratch);
 		buf_addf(&j->scratch, TR("the test binary was ended by a signal: %s", "测试程序被信号终止：%s"), p->signal);
 		f = plain_finding(j, p, signal_cause(p->signal), unfinished, buf_str(&j->scratch));
@@ -863,7 +900,7 @@ static struct jfinding *suspicion(struct judge *j, struct jpkg *p, enum cause c,
 static void doubt_success(struct judge *j, struct jpkg *p, const char *unfinished)
 {
 	struct jfinding *f;
-	bool failing = false;
+	bool failing = false, sure = !p->soft || (j->is_go_test && (p->verbose || j->asked_verbose));
 
 	for (struct jtest *t = p->failed; t; t = t->next)
 		failing |= t->ran;
@@ -872,13 +909,13 @@ static void doubt_success(struct judge *j, struct jpkg *p, const char *unfinishe
 		f = plain_finding(j, p, CAUSE_TEST_EXIT_MASKED, t ? t->name : NULL,
 				  TR("tests failed, yet the test binary exited 0: TestMain drops the result of m.Run()",
 				     "有测试失败，测试程序却以 0 退出：TestMain 丢弃了 m.Run() 的结果"));
+		if (f)
+			f->soft = !sure;
 		failed_tests(j, p, NULL);
 		return;
 	}
-	if (failing) { /* a lone PASS contradicts it: printed by a test */
-		p->n_failed = 0;
-	}
-	if (!p->pass_line && (unfinished[0] || p->unframed[0]) && !p->soft) {
+	p->n_failed = 0; /* a lone PASS contradicts them: printed by a test */
+	if (!p->pass_line && (unfinished[0] || p->unframed[0]) && sure) {
 		f = plain_finding(j, p, CAUSE_TEST_EXIT, unfinished[0] ? unfinished : p->unframed,
 				  TR("the test binary exited 0 in the middle of this test; the tests after it never ran",
 				     "测试程序在此测试中途以 0 退出，之后的测试都没有运行"));
@@ -915,15 +952,17 @@ static void add_up(struct judge *j, struct jpkg *p, enum result result, int64_t 
 	j->skipped_tests += p->skipped;
 	j->unfinished += open;
 	j->run += p->passed + p->n_failed + p->skipped + open;
+	j->truly_run += p->no_tests ? 0 : p->passed + p->n_failed + open;
 	if (p->verbose || p->started)
 		j->verbose_packages++;
 	else if (!p->no_files && !build)
 		j->quiet_packages++;
 	if (result == RESULT_PASS && p->name && !p->no_files) {
-		bool none = p->no_tests || ((p->started || p->verbose) && !p->passed && !p->n_failed && !p->skipped && !open);
+		bool none = p->no_tests || ((p->started || p->verbose || j->asked_verbose) && !p->pass_line && !p->passed &&
+					    !p->n_failed && !p->skipped && !open);
 		bool skipped = p->skipped && !p->passed && !p->n_failed && !open;
 		j->packages_no_tests += none || skipped;
-		if (none && !p->no_tests && !p->pass_line && !p->soft)
+		if (none && !p->no_tests && (!p->soft || j->asked_verbose))
 			suspicion(j, p, CAUSE_TEST_EMPTY, NULL,
 				  TR("the test binary exited 0 without running a test (os.Exit in init or TestMain?)",
 				     "测试程序没有运行任何测试就以 0 退出（init 或 TestMain 里有 os.Exit？）"));

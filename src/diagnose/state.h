@@ -35,7 +35,7 @@ struct jtest {
 	char *name;
 	size_t name_len, name_cap;
 	struct buf out;      /* still escaped when it came from JSON */
-	bool escaped, ran, framed, child_failed, midline, race, fuzz, cut;
+	bool folded, escaped, ran, framed, child_failed, midline, race, fuzz, cut;
 	enum result result;
 	double seconds;
 	int64_t order;
@@ -63,7 +63,7 @@ struct jpkg {
 	int exit_status;     /* -1: not printed */
 	int races;
 	bool started, ended, soft, midline, pass_line, fail_line, no_tests, no_files, cached, verbose, after_end;
-	bool race_outside, io_incomplete, wedged, os_exit_0, goexit, printed_stack;
+	bool fuzz, race_outside, io_incomplete, wedged, os_exit_0, goexit, printed_stack;
 	int64_t order;
 };
 
@@ -82,7 +82,7 @@ struct block {
 	struct buf files;
 	size_t n_places;
 	int column, lines;
-	bool second, vet, failed, used;
+	bool second, vet, failed, used, generate;
 	bool is_test;
 	struct buf message;
 	int64_t order;
@@ -147,8 +147,9 @@ struct judge {
 	/* sums over ended packages */
 	int64_t packages_seen, packages_ok, packages_failed, packages_no_files, packages_no_tests, cached;
 	int64_t run, passed, n_failed_tests, skipped_tests, unfinished;
+	int64_t truly_run;   /* without skipped ones and those of packages that said "no tests to run" */
 	int64_t json_events, text_events, verbose_packages, quiet_packages;
-	bool is_go_test, is_go_vet, is_go_vet_json;
+	bool is_go_test, is_go_vet, is_go_vet_json, asked_verbose;
 	bool no_packages_to_test;
 	int exit_status_seen;    /* the last "exit status N" of text, -1: none */
 	char signal_seen[24];    /* the last "signal: X" of text */

@@ -59,6 +59,8 @@ static bool continues_block(const struct block *b, const struct goline *g, struc
 	}
 	if (b->kind == BLOCK_BUILD)
 		return line.n != 0;
+	if (b->kind == BLOCK_GO && g->kind == LINE_DIAG && b->text.len > 2 && b->text.p[b->text.len - 2] == ':')
+		return true; /* "go: errors parsing go.mod:", then the place */
 	if (b->kind == BLOCK_DIAG)
 		return is_indented(line);
 	return is_indented(line) || g->kind == LINE_GO_BARE ||
@@ -99,7 +101,34 @@ static void text_append(struct text_ctx *x, struct jtest *t, struct span line)
 	test_append(x->j, t, S("\n"));
 }
 
-static void text_pkg_end(struct text_ctx *x, const struct goline *g)
+/* What was printed last before the package's own line: all there is when a test binary just left. */
+static void keep_context(struct text_ctx *x, struct span line)
+{
+	struct span tail = buf_view(&x->tail), rest = tail, before;
+	size_t at = SPAN_NONE, step, skip = 0;
+
+	while ((step = span_find(rest, line)) != SPAN_NONE) {
+		at = skip + step;
+		skip = at + line.n;
+		rest = span_from(tail, skip);
+	}
+	if (at == SPAN_NONE || x->pkg.out.len)
+		return;
+	before = span_head(tail, at);
+	if (before.n > 1500)
+		before = span_from(before, before.n - 1500);
+	while (before.n) { /* not the words of the package before it */
+		struct span l = span_cut(&before, '\n');
+		if (span_starts(l, S("FAIL\t")) || span_starts(l, S("ok  \t")) || span_starts(l, S("?   \t"))) {
+			buf_clear(&x->pkg.out);
+			continue;
+		}
+		buf_span(&x->pkg.out, l);
+		buf_addc(&x->pkg.out, '\n');
+	}
+}
+
+static void text_pkg_end(struct text_ctx *x, const struct goline *g, struct span line)
 {
 	static const enum result results[] = {
 		[LINE_PKG_OK] = RESULT_PASS, [LINE_PKG_FAIL] = RESULT_FAIL, [LINE_PKG_NO_FILES] = RESULT_SKIP,
@@ -113,8 +142,10 @@ static void text_pkg_end(struct text_ctx *x, const struct goline *g)
 	}
 	p->name = name;
 	p->cached = g->cached;
-	if (g->kind == LINE_PKG_FAIL)
+	if (g->kind == LINE_PKG_FAIL) {
+		keep_context(x, line);
 		name_copy(p->reason, sizeof(p->reason), g->note);
+	}
 	if (span_find(g->note, S("[no tests to run]")) != SPAN_NONE)
 		p->no_tests = true;
 	x->logs_of = NULL;
@@ -123,7 +154,7 @@ static void text_pkg_end(struct text_ctx *x, const struct goline *g)
 	p->name = NULL;
 }
 
-static bool test_text(struct text_ctx *x, const struct goline *g)
+static bool test_text(struct text_ctx *x, const struct goline *g, struct span line)
 {
 	struct judge *j = x->j;
 
@@ -146,7 +177,7 @@ static bool test_text(struct text_ctx *x, const struct goline *g)
 	case LINE_PKG_OK:
 	case LINE_PKG_FAIL:
 	case LINE_PKG_NO_FILES:
-		text_pkg_end(x, g);
+		text_pkg_end(x, g, line);
 		return true;
 	default:
 		return false;
@@ -165,7 +196,8 @@ static void no_packages(struct text_ctx *x, const struct goline *g, struct span 
 	f = finding_new(j, CAUSE_BUILD_PACKAGE, false);
 	if (!f)
 		return;
-	f->f.severity = SEV_WARNING;
+	if (span_find(line, S("no packages to test")) == SPAN_NONE)
+		f->f.severity = SEV_WARNING;
 	finding_line(j, &f->f.message, g->text.n ? g->text : line);
 }
 
@@ -280,7 +312,7 @@ static void take_line(struct text_ctx *x, const struct goline *g, struct span li
 		}
 		close_block(x);
 	}
-	if (test_text(x, g))
+	if (test_text(x, g, line))
 		return;
 	if (x->logs_of && (is_indented(line) || !line.n)) {
 		text_append(x, x->logs_of, line);
@@ -343,7 +375,7 @@ void text_end(struct text_ctx *x)
 {
 	struct judge *j = x->j;
 	struct jpkg *p = &x->pkg;
-	bool tests = p->failed || p->fail_line || p->verbose;
+	bool tests = p->failed || p->verbose; /* a lone FAIL is the go command's own last word */
 
 	close_block(x);
 	if (tests) {
@@ -351,9 +383,9 @@ void text_end(struct text_ctx *x)
 			(struct span){ 0 });
 		return;
 	}
-	if (!p->crash || p->crash->kind == CRASH_NONE || (p->crash->kind != CRASH_TIMEOUT && !p->crash->lines))
+	struct crash *c = p->crash && p->crash->kind != CRASH_NONE ? p->crash : p->races ? p->race : NULL;
+	if (!c || (c->kind != CRASH_TIMEOUT && !c->lines))
 		return;
-	struct crash *c = p->crash;
 	char test[200];
 	bool in_test = c->kind == CRASH_TIMEOUT || crash_test(c, test, sizeof(test));
 	struct jfinding *f = finding_new(j, crash_cause(c, in_test), !j->cfg.explain);

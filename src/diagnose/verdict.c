@@ -264,13 +264,16 @@ static void doubt_words(struct judge *j)
 
 	for (size_t i = 0; i < j->n_findings; i++) {
 		struct jfinding f = j->findings[i];
-		bool worth = f.from_test && (f.f.cause == CAUSE_TEST_EXIT_MASKED || f.f.cause == CAUSE_TEST_RACE ||
-					     (f.f.cause == CAUSE_TEST_PANIC && f.f.line) || f.f.cause == CAUSE_TEST_FAIL);
+		bool printed = !f.from_test && f.f.line && (f.f.cause == CAUSE_GO_PANIC || f.f.cause == CAUSE_GO_NIL_DEREF);
+		bool worth = printed || (f.from_test && (f.f.cause == CAUSE_TEST_EXIT_MASKED || f.f.cause == CAUSE_TEST_RACE ||
+					     (f.f.cause == CAUSE_TEST_PANIC && f.f.line) || f.f.cause == CAUSE_TEST_FAIL));
 		if (f.soft && f.f.severity == SEV_ERROR) {
 			if (!worth)
 				continue;
 			if (f.f.cause == CAUSE_TEST_PANIC)
 				f.f.cause = CAUSE_TEST_PANIC_SWALLOWED;
+			if (printed)
+				f.f.cause = CAUSE_GO_PANIC_RECOVERED;
 			f.f.severity = SEV_WARNING;
 		}
 		j->findings[kept++] = f;
@@ -483,7 +486,7 @@ static void unexplained_exit(struct judge *j, const struct ending *e)
 
 static bool none_ran(const struct judge *j)
 {
-	if (j->run || j->packages_failed)
+	if (j->truly_run || j->packages_failed)
 		return false;
 	if (j->packages_seen)
 		return j->packages_no_tests + j->packages_no_files >= j->packages_seen;
@@ -526,6 +529,33 @@ static enum outcome success_outcome(struct judge *j, bool complete)
 	return OUTCOME_EMPTY;
 }
 
+static bool is_fault_name(const char *signal)
+{
+	static const char *const names[] = { "segmentation", "bus error", "abort", "illegal", "floating", "trace", "bad system" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (!strncmp(signal, names[i], strlen(names[i])))
+			return true;
+	}
+	return false;
+}
+
+/* go run says "signal: killed" of the program it ran, and leaves with 1. */
+static bool said_signal(struct judge *j)
+{
+	struct jfinding *best = primary(j);
+	bool killed = best && (best->f.cause == CAUSE_PROC_KILLED || best->f.cause == CAUSE_PROC_OOM);
+
+	if (!j->signal_seen[0] || j->packages_seen || (best && !killed))
+		return false;
+	if (killed)
+		return true;
+	buf_clear(&j->scratch);
+	buf_addf(&j->scratch, TR("the program was ended by a signal: %s", "程序被信号终止：%s"), j->signal_seen);
+	proc_finding(j, !strncmp(j->signal_seen, "killed", 6) ? CAUSE_PROC_KILLED : CAUSE_PROC_SIGNAL, buf_str(&j->scratch));
+	return true;
+}
+
 static enum outcome decide(struct judge *j, struct report *r)
 {
 	const struct ending *e = &r->ending;
@@ -539,6 +569,8 @@ static enum outcome decide(struct judge *j, struct report *r)
 		return o;
 	if (e->how == END_EXIT && e->code == 0)
 		return count_errors(j) ? OUTCOME_MASKED : success_outcome(j, true);
+	if (said_signal(j))
+		return is_fault_name(j->signal_seen) ? OUTCOME_CRASHED : OUTCOME_KILLED;
 	if (!count_errors(j))
 		unexplained_exit(j, e);
 	return failure_outcome(primary(j));
@@ -676,9 +708,10 @@ static const char *make_summary(struct judge *j, struct report *r, const struct 
 	if (f)
 		return arena_printf(mem, "%.*s", SPAN_ARG(f->f.message));
 	if (r->outcome == OUTCOME_PASSED && packages > 0 && run >= 0)
-		return arena_printf(mem, TR("%lld tests passed in %lld packages", "%lld 个测试通过，共 %lld 个包"), (long long)t->passed, packages);
+		return arena_printf(mem, TR("%lld test%s passed in %lld package%s", "%lld 个测试%s通过，共 %lld 个包%s"), (long long)t->passed,
+				    TR(plural(t->passed), ""), packages, TR(plural(packages), ""));
 	if (r->outcome == OUTCOME_PASSED && packages > 0)
-		return arena_printf(mem, TR("%lld packages passed", "%lld 个包通过"), packages);
+		return arena_printf(mem, TR("%lld package%s passed", "%lld 个包%s通过"), packages, TR(plural(packages), ""));
 	return r->outcome == OUTCOME_PASSED ? TR("the command succeeded", "命令成功") :
 					      TR("nothing here that Tocsin knows how to judge", "没有可判断的证据");
 }
