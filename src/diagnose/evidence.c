@@ -244,6 +244,30 @@ static enum cause block_cause(struct judge *j, const struct block *b, bool go_ve
 	return CAUSE_BUILD_COMPILE;
 }
 
+/* "reading go.work: /p/go.work:3: unknown directive": the place stands inside the text. */
+static void place_in_text(struct judge *j, struct jfinding *f, struct span text)
+{
+	static const struct span names[] = { { "go.work:", 8 }, { "go.mod:", 7 }, { "go.sum:", 7 } };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		size_t from = 0, step;
+		while ((step = span_find(span_from(text, from), names[i])) != SPAN_NONE) {
+			size_t at = from + step, begin = at, digits = 0;
+			from = at + names[i].n;
+			struct span number = span_from(text, from);
+			int64_t line;
+			while (digits < number.n && number.p[digits] >= '0' && number.p[digits] <= '9')
+				digits++;
+			while (begin && !strchr(" \t\n", text.p[begin - 1]))
+				begin--;
+			if (!span_int(span_head(number, digits), &line) || line <= 0 || line > 10000000)
+				continue;
+			finding_file(j, f, f->f.package, (struct span){ text.p + begin, at + names[i].n - 1 - begin }, (int)line);
+			return;
+		}
+	}
+}
+
 struct jfinding *block_finding(struct judge *j, struct block *b, bool soft, bool go_vet)
 {
 	const struct cause_match *m;
@@ -271,6 +295,8 @@ struct jfinding *block_finding(struct judge *j, struct block *b, bool soft, bool
 		if (b->n_places) {
 			struct place p = block_place(b, 0);
 			finding_file(j, f, package, p.file, p.line);
+		} else {
+			place_in_text(j, f, buf_view(&b->text));
 		}
 	}
 	if (b->n_places || !fresh)

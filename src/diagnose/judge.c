@@ -75,6 +75,9 @@ void judge_feed(struct judge *j, enum stream s, struct span bytes)
 	if (!bytes.n)
 		return;
 	x->any = true;
+	/* One search a chunk, not one a line; an unfinished line carries its answer on. */
+	bool esc = memchr(bytes.p, 0x1b, bytes.n) != NULL;
+	x->esc = x->lines.part.len ? x->esc | esc : esc;
 	keep_tail(&x->tail, bytes);
 	lines_feed(&x->lines, bytes);
 	if (x->lines.bad)

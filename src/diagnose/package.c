@@ -904,7 +904,7 @@ static void doubt_success(struct judge *j, struct jpkg *p, const char *unfinishe
 
 	for (struct jtest *t = p->failed; t; t = t->next)
 		failing |= t->ran;
-	if (!p->pass_line && (failing || (p->fail_line && p->n_failed))) {
+	if (!p->pass_line && (failing || (p->fail_line && (p->n_failed || p->started)))) {
 		struct jtest *t = p->failed;
 		f = plain_finding(j, p, CAUSE_TEST_EXIT_MASKED, t ? t->name : NULL,
 				  TR("tests failed, yet the test binary exited 0: TestMain drops the result of m.Run()",

@@ -109,6 +109,7 @@ struct text_ctx {
 	char not_found[200];   /* a shell's "foo: not found" */
 	char loader[300];
 	bool any;            /* something was read */
+	bool esc;            /* the lines at hand may hold ANSI sequences */
 	bool vet_json;
 	char vet_json_pkg[200];
 };

@@ -3,13 +3,26 @@
 #include "base/text.h"
 #include "diagnose/state.h"
 
+/* go vet -json prints "# pkg" before its objects, also when there is nothing wrong. */
+static bool only_header(const struct block *b)
+{
+	struct span rest = buf_view(&b->text);
+
+	while (rest.n) {
+		struct span line = span_trim(span_cut(&rest, '\n'));
+		if (line.n && line.p[0] != '#' && !span_eq(line, S("{")) && !span_eq(line, S("{}")))
+			return false;
+	}
+	return true;
+}
+
 static void close_block(struct text_ctx *x)
 {
 	struct judge *j = x->j;
 
 	if (x->block.kind == BLOCK_NONE)
 		return;
-	if (x->block.text.len)
+	if (x->block.text.len && !(x->block.kind == BLOCK_BUILD && only_header(&x->block)))
 		block_finding(j, &x->block, !j->cfg.explain, j->is_go_vet);
 	block_clear(&x->block);
 }
@@ -357,7 +370,7 @@ void text_line(struct text_ctx *x, struct span line, bool cut)
 		return;
 	}
 	notify(j, &(struct notice){ .kind = NOTICE_TEXT, .text = line, .stream = x->stream, .seconds = -1 });
-	if (line.n && memchr(line.p, 0x1b, line.n)) {
+	if (x->esc && line.n && memchr(line.p, 0x1b, line.n)) {
 		buf_clear(&x->clean);
 		ansi_strip(line, &x->clean);
 		line = buf_view(&x->clean);

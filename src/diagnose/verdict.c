@@ -281,6 +281,19 @@ static void doubt_words(struct judge *j)
 	j->n_findings = kept;
 }
 
+/* An error of the go command that no row knows is a cascade of the one that is known. */
+static void fold_unknown(struct judge *j)
+{
+	bool known = false;
+
+	for (size_t i = 0; i < j->n_findings; i++)
+		known |= is_error(&j->findings[i]) && cause_rank(j->findings[i].f.cause) < 20;
+	for (size_t i = 0; known && i < j->n_findings; i++) {
+		if (j->findings[i].f.cause == CAUSE_PROC_EXIT && is_error(&j->findings[i]))
+			j->findings[i].f.severity = SEV_NOTE;
+	}
+}
+
 /* ---- how the process ended ---- */
 
 static struct jfinding *proc_finding(struct judge *j, enum cause c, const char *message)
@@ -763,6 +776,7 @@ int verdict_make(struct judge *j, struct report *r, struct err *e)
 		doubt_words(j);
 	check_requested(j);
 	end_panics(j);
+	fold_unknown(j);
 	enum outcome o = apply_strict(j, decide(j, r));
 	if (o == OUTCOME_MASKED)
 		explain_masked(j);

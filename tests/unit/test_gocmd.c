@@ -368,13 +368,16 @@ static void test_panics(void **state)
 	struct report r = { 0 };
 	assert_int_equal(judge_finish(j, &r, &e), 0);
 	const struct finding *swallowed = NULL;
-	for (size_t i = 0; i < r.n_findings; i++) {
+	for (size_t i = 0; r.findings && i < r.n_findings; i++) {
 		if (r.findings[i].cause == CAUSE_TEST_PANIC_SWALLOWED && r.findings[i].test.n) {
 			assert_null(swallowed);
 			swallowed = &r.findings[i];
 		}
 	}
-	assert_non_null(swallowed);
+	if (!swallowed) {
+		fail_msg("no finding");
+		return;
+	}
 	assert_true(span_eq(swallowed->package, S("example.com/m")) && span_eq(swallowed->test, S("TestA/x")));
 	assert_true(span_ends(swallowed->file, S("a_test.go")) && swallowed->line == 17);
 	assert_true(span_find(swallowed->message, S("boom")) != SPAN_NONE);
