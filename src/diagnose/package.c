@@ -315,7 +315,7 @@ void test_end(struct judge *j, struct jpkg *p, struct span name, enum result res
 		keep_failed(j, p, t);
 		return;
 	}
-	if (result == RESULT_PASS && !t->framed && !p->unframed[0] && p->started)
+	if (result == RESULT_PASS && !t->framed && !p->unframed[0] && p->verbose && t->escaped)
 		name_copy(p->unframed, sizeof(p->unframed), name);
 	p->passed += result == RESULT_PASS;
 	p->skipped += result == RESULT_SKIP;
@@ -672,7 +672,7 @@ static void race_place(struct judge *j, struct jfinding *f, struct jpkg *p)
 
 static void failed_test_finding(struct judge *j, struct jpkg *p, struct jtest *t)
 {
-	struct span out = test_out(j, t), message, file;
+	struct span out = t->out.len ? test_out(j, t) : buf_view(&p->out), message, file; /* 1.19's fuzz targets have no run */
 	int line;
 	const struct cause_match *m = match_text(j->match, span_head(out, OUT_MAX), IN_TEST);
 	enum cause c = t->race ? CAUSE_TEST_RACE : t->fuzz ? CAUSE_TEST_FUZZ : CAUSE_TEST_FAIL;
@@ -712,12 +712,8 @@ static void fold_same_names(struct jpkg *p)
 			t->folded = true;
 			c->ran |= t->ran;
 			c->race |= t->race;
-			if (t->out.len > c->out.len) {
-				struct buf swap = c->out;
-				c->out = t->out;
-				t->out = swap;
-				c->escaped = t->escaped;
-			}
+			if (c->escaped == t->escaped)
+				buf_span(&c->out, buf_view(&t->out));
 			break;
 		}
 	}
@@ -814,6 +810,20 @@ static void failed_build_later(struct judge *j, struct jpkg *p)
 		f->f.classes = m->classes;
 }
 
+static bool glued_failure(struct span said, struct span *name)
+{
+	size_t at = span_find(said, S("--- FAIL: ")), end;
+
+	if (at == SPAN_NONE)
+		return false;
+	*name = span_from(said, at + 10);
+	end = span_find(*name, S(" ("));
+	if (end == SPAN_NONE || end == 0 || span_chr(span_head(*name, end), '\n') != SPAN_NONE)
+		return false;
+	*name = span_head(*name, end);
+	return true;
+}
+
 /* A package that failed although no test of it failed and nothing crashed. */
 static void unexplained(struct judge *j, struct jpkg *p, const char *unfinished)
 {
@@ -821,6 +831,7 @@ static void unexplained(struct judge *j, struct jpkg *p, const char *unfinished)
 	struct span said = last && last->out.len ? test_out(j, last) : buf_view(&p->out);
 	const struct cause_match *m = match_text(j->match, said, IN_TEST);
 	struct jfinding *f;
+	struct span name;
 
 	if (m) {
 		f = plain_finding(j, p, m->cause, unfinished, "");
@@ -830,6 +841,14 @@ static void unexplained(struct judge *j, struct jpkg *p, const char *unfinished)
 			struct span first = said;
 			finding_text(j, &f->f.excerpt, said);
 			finding_line(j, &f->f.message, span_trim(span_cut(&first, '\n')));
+		}
+		return;
+	}
+	if (glued_failure(said, &name)) { /* a print without newline hid the frame line */
+		f = plain_finding(j, p, CAUSE_TEST_FAIL, NULL, TR("failed; its output does not end its line", "失败；输出末尾没有换行"));
+		if (f) {
+			f->f.test = arena_span(&j->mem, name);
+			finding_text(j, &f->f.excerpt, said);
 		}
 		return;
 	}
@@ -854,6 +873,9 @@ static void explain_failure(struct judge *j, struct jpkg *p, struct span failed_
 	struct jfinding *f = NULL;
 
 	if (failed_build.n || build_reason(p->reason)) {
+		struct jbuild *b = failed_build.n ? map_get(&j->builds, failed_build) : NULL;
+		if (b && b->finding < 0 && !strncmp(p->reason, "[setup", 6)) /* its id is what could not be loaded */
+			name_copy(b->block.package, sizeof(b->block.package), span_of(p->name));
 		if (!blame_build(j, span_of(p->name), p->soft, failed_build))
 			failed_build_later(j, p);
 		return;
@@ -919,6 +941,8 @@ static void doubt_success(struct judge *j, struct jpkg *p, const char *unfinishe
 		f = plain_finding(j, p, CAUSE_TEST_EXIT, unfinished[0] ? unfinished : p->unframed,
 				  TR("the test binary exited 0 in the middle of this test; the tests after it never ran",
 				     "测试程序在此测试中途以 0 退出，之后的测试都没有运行"));
+		if (f)
+			f->soft = false;
 	} else if (unfinished[0] && !p->soft) {
 		suspicion(j, p, CAUSE_TEST_UNFINISHED, unfinished,
 			  TR("started and never ended, although the package passed", "开始后没有结束，但包显示通过"));
@@ -1011,6 +1035,10 @@ void pkg_abandon(struct judge *j, struct jpkg *p, bool said_success)
 	else if (p->crash && p->crash->kind != CRASH_NONE)
 		f = crash_finding(j, p, culprit, sizeof(culprit));
 	failed_tests(j, p, culprit);
+	if (!f && said_success && p->unframed[0]) /* "ok" and the package's end are credited to the test that left */
+		f = plain_finding(j, p, CAUSE_TEST_EXIT, p->unframed,
+				  TR("the test binary exited 0 in the middle of this test; the tests after it never ran",
+				     "测试程序在此测试中途以 0 退出，之后的测试都没有运行"));
 	if (!f && !p->n_failed)
 		f = plain_finding(j, p, CAUSE_TEST_UNFINISHED, unfinished,
 				  TR("the package never ended: its results are lost", "包没有结束，结果丢失"));

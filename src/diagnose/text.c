@@ -125,8 +125,9 @@ static void keep_context(struct text_ctx *x, struct span line)
 		skip = at + line.n;
 		rest = span_from(tail, skip);
 	}
-	if (at == SPAN_NONE || x->pkg.out.len)
+	if (at == SPAN_NONE)
 		return;
+	buf_clear(&x->pkg.out);
 	before = span_head(tail, at);
 	if (before.n > 1500)
 		before = span_from(before, before.n - 1500);

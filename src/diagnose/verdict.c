@@ -53,6 +53,19 @@ static size_t count_errors(const struct judge *j)
 	return n;
 }
 
+static struct jfinding *primary(struct judge *j)
+{
+	struct jfinding *best = NULL;
+
+	for (size_t i = 0; i < j->n_findings; i++) {
+		struct jfinding *f = &j->findings[i];
+		if (is_error(f) && (!best || finding_rank(f) < finding_rank(best) ||
+				    (finding_rank(f) == finding_rank(best) && f->f.order < best->f.order)))
+			best = f;
+	}
+	return best;
+}
+
 /* ---- what is still open ---- */
 
 static void end_packages(struct judge *j, bool said_success)
@@ -71,8 +84,13 @@ static void end_unblamed(struct judge *j)
 
 	while (rest.n) {
 		struct span name = span_cut(&rest, '\0');
+		struct jfinding *known = primary(j);
 		if (blame_build(j, name, false, (struct span){ 0 }) || alone)
 			continue;
+		if (known && cause_rank(known->f.cause) < 20) { /* a full disk, say: what broke the build is told */
+			finding_place(j, known, name, (struct span){ 0 }, 0);
+			continue;
+		}
 		alone = finding_new(j, CAUSE_BUILD_COMPILE, false);
 		if (!alone)
 			return;
@@ -287,7 +305,7 @@ static void fold_unknown(struct judge *j)
 	bool known = false;
 
 	for (size_t i = 0; i < j->n_findings; i++)
-		known |= is_error(&j->findings[i]) && cause_rank(j->findings[i].f.cause) < 20;
+		known |= is_error(&j->findings[i]) && j->findings[i].f.cause != CAUSE_PROC_EXIT;
 	for (size_t i = 0; known && i < j->n_findings; i++) {
 		if (j->findings[i].f.cause == CAUSE_PROC_EXIT && is_error(&j->findings[i]))
 			j->findings[i].f.severity = SEV_NOTE;
@@ -348,6 +366,8 @@ static void inner_killed(struct judge *j, const struct report *r)
 			told = true;
 		}
 	}
+	if (r->ending.oom == OOM_NO && count_errors(j))
+		return; /* told by its own words, or killed by go itself as a wedged test */
 	for (size_t i = 0; !told && i < r->n_procs; i++) {
 		const struct proc_note *p = &r->procs[i];
 		if (p->sig != SIGKILL || p->ended_by_us)
@@ -504,19 +524,6 @@ static bool none_ran(const struct judge *j)
 	if (j->packages_seen)
 		return j->packages_no_tests + j->packages_no_files >= j->packages_seen;
 	return j->no_packages_to_test;
-}
-
-static struct jfinding *primary(struct judge *j)
-{
-	struct jfinding *best = NULL;
-
-	for (size_t i = 0; i < j->n_findings; i++) {
-		struct jfinding *f = &j->findings[i];
-		if (is_error(f) && (!best || finding_rank(f) < finding_rank(best) ||
-				    (finding_rank(f) == finding_rank(best) && f->f.order < best->f.order)))
-			best = f;
-	}
-	return best;
 }
 
 static enum outcome failure_outcome(const struct jfinding *f)
