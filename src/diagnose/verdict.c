@@ -366,8 +366,8 @@ static void inner_killed(struct judge *j, const struct report *r)
 			told = true;
 		}
 	}
-	if (r->ending.oom == OOM_NO && count_errors(j))
-		return; /* told by its own words, or killed by go itself as a wedged test */
+	for (size_t i = 0; i < j->n_findings; i++)
+		told |= is_error(&j->findings[i]) && j->findings[i].f.cause == CAUSE_TEST_TIMEOUT; /* go killed it itself */
 	for (size_t i = 0; !told && i < r->n_procs; i++) {
 		const struct proc_note *p = &r->procs[i];
 		if (p->sig != SIGKILL || p->ended_by_us)

@@ -854,7 +854,7 @@ static const struct rule rules_v[] = {
 	{ P("verifying "), LINE_GO_BARE, read_any, "@|module: |go.mod: " },
 	END,
 };
-static const struct rule rules_w[] = { { P("warning: \""), LINE_NO_PACKAGES, read_any }, END };
+static const struct rule rules_w[] = { { P("warning: verifying "), LINE_GO_WARNING, read_any }, { P("warning: \""), LINE_NO_PACKAGES, read_any }, END };
 static const struct rule rules_z[] = { { P("zsh:"), LINE_NOT_FOUND, read_zsh }, END };
 
 static const struct rule *const by_byte[256] = {

@@ -388,7 +388,7 @@ static bool not_a_directory(const struct start_failure *f, struct why *w)
 
 static bool too_big(const struct start_failure *f, struct why *w)
 {
-	w->cause = CAUSE_PROC_DENIED;
+	w->cause = CAUSE_PROC_LIMIT;
 	for (size_t i = 0; f->argv && f->argv[i]; i++) {
 		size_t n = strlen(f->argv[i]);
 		if (n < ONE_ARGUMENT_MAX)
@@ -415,7 +415,7 @@ static bool simple(const struct start_failure *f, struct why *w)
 			"未能启动“%s”：打开的文件过多；请提高 ulimit -n" } },
 		{ ENFILE, CAUSE_PROC_TOO_MANY_FILES, { "'%s' was not started: the system's file table is full; raise fs.file-max",
 			"未能启动“%s”：系统文件表已满；请提高 fs.file-max" } },
-		{ ENOMEM, CAUSE_PROC_DENIED, { "'%s' was not started: the kernel has no memory for it; free some or raise the limit",
+		{ ENOMEM, CAUSE_PROC_LIMIT, { "'%s' was not started: the kernel has no memory for it; free some or raise the limit",
 			"未能启动“%s”：内核没有足够的内存；请释放内存或提高限制" } },
 		{ EISDIR, CAUSE_PROC_INTERPRETER, { "'%s' names a directory as its interpreter: mend its first line",
 			"“%s”把目录当作解释器：请修改第一行" } },
@@ -447,7 +447,7 @@ static bool fork_refused(const struct start_failure *f, struct why *w)
 	if (!f->fork && f->err != EAGAIN)
 		return false;
 	getrlimit(RLIMIT_NPROC, &rl);
-	w->cause = CAUSE_PROC_DENIED;
+	w->cause = CAUSE_PROC_LIMIT;
 	if (f->err == ENOMEM)
 		return simple(f, w);
 	if (rl.rlim_cur == RLIM_INFINITY)

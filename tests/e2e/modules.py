@@ -130,36 +130,46 @@ def count(stream):
     return seen, len(packages)
 
 
-def judge(name, folder, env):
+def compare(form, folder, env):
+    """One bare run and one under tocsin; the label's figures, what differs, and tocsin's stderr."""
     bare, out, err = run(["go", "test", "-json", "-count=1", "./..."], folder, env)
     if bare is None:
-        return tap.check(False, f"module {name}: bare", err)
+        return "bare", [err], ""
     want, packages = count(out)
+    figures = f"{want['run']} tests, bare exit {bare}"
+    path = os.path.join(folder, f".report-{form}")
+    status, _, errors = run([tap.TOCSIN, "run", "--no-store", "--report", path, "--format", form, "--",
+                             "go", "test", "-count=1", "./..."], folder, env)
+    try:
+        report = json.load(open(path, encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        return figures, [f"no report: {e}"], errors
+    wrong = []
+    if status != bare:
+        wrong.append(f"exit: bare {bare}, under tocsin {status}")
+    got = report["tests"]
+    if form == "pkgname":
+        pairs = [("run", "run"), ("passed", "pass"), ("failed", "fail"), ("skipped", "skip")]
+        wrong += [f"tests.{k}: want {want[v]}, got {got[k]}" for k, v in pairs if got[k] != want[v]]
+        if got["packages"] != packages:
+            wrong.append(f"tests.packages: want {packages}, got {got['packages']}")
+    found = [f for f in report["findings"] if f["severity"] == "error"]
+    if bare == 0 and (found or report["verdict"]["outcome"] != "passed"):
+        wrong.append(f"a false alarm: {report['verdict']} {found[:3]}")
+    if bare != 0 and not found:
+        wrong.append(f"no error finding: {report['verdict']}")
+    return figures, wrong, errors
+
+
+def judge(name, folder, env):
     for form in ("pkgname", "raw"):
-        report_path = os.path.join(folder, f".report-{form}")
-        status, text, errors = run([tap.TOCSIN, "run", "--no-store", "--report", report_path, "--format", form, "--",
-                                    "go", "test", "-count=1", "./..."], folder, env)
-        label = f"module {name} {form} ({want['run']} tests, bare exit {bare})"
-        wrong = []
-        try:
-            report = json.load(open(report_path, encoding="utf-8"))
-        except (OSError, ValueError) as e:
-            tap.check(False, label, f"no report: {e}\n{errors[-2000:]}")
-            continue
-        if status != bare:
-            wrong.append(f"exit: bare {bare}, under tocsin {status}")
-        got = report["tests"]
-        if form == "pkgname":
-            pairs = [("run", "run"), ("passed", "pass"), ("failed", "fail"), ("skipped", "skip")]
-            wrong += [f"tests.{k}: want {want[v]}, got {got[k]}" for k, v in pairs if got[k] != want[v]]
-            if got["packages"] != packages:
-                wrong.append(f"tests.packages: want {packages}, got {got['packages']}")
-        found = [f for f in report["findings"] if f["severity"] == "error"]
-        if bare == 0 and (found or report["verdict"]["outcome"] != "passed"):
-            wrong.append(f"a false alarm: {report['verdict']} {found[:3]}")
-        if bare != 0 and not found:
-            wrong.append(f"no error finding: {report['verdict']}")
-        tap.check(not wrong, label, "\n".join(wrong) + "\n" + errors[-1500:])
+        # A module's own test may fail once in a while, bare too (a clock, a race): three pairs that differ are ours.
+        for _ in range(3):
+            figures, wrong, errors = compare(form, folder, env)
+            if not wrong:
+                break
+            print(f"# {name} {form}: {wrong[0]}")
+        tap.check(not wrong, f"module {name} {form} ({figures})", "\n".join(wrong) + "\n" + errors[-1500:])
 
 
 def main():

@@ -314,7 +314,7 @@ static void test_exec_arguments_too_big(void **state)
 
 	memset(big, 'x', 200000);
 	big[200000] = '\0';
-	expect_not_started((const char *const[]){ "/bin/true", "a", big, NULL }, CAUSE_PROC_DENIED, 126, "argument 2");
+	expect_not_started((const char *const[]){ "/bin/true", "a", big, NULL }, CAUSE_PROC_LIMIT, 126, "argument 2");
 	mem_free(big);
 }
 
