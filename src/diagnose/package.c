@@ -702,7 +702,7 @@ static void failed_test_finding(struct judge *j, struct jpkg *p, struct jtest *t
 }
 
 /* A fuzz target fails twice under one name, once as its own input; -count repeats names: one finding each. */
-static void fold_same_names(struct jpkg *p)
+static void fold_same_names(struct judge *j, struct jpkg *p)
 {
 	for (struct jtest *t = p->failed; t; t = t->next) {
 		t->fuzz |= p->fuzz && !strncmp(t->name, "Fuzz", 4);
@@ -713,7 +713,7 @@ static void fold_same_names(struct jpkg *p)
 			c->ran |= t->ran;
 			c->race |= t->race;
 			if (c->escaped == t->escaped)
-				buf_span(&c->out, buf_view(&t->out));
+				test_append(j, c, buf_view(&t->out)); /* bounded and counted */
 			break;
 		}
 	}
@@ -725,7 +725,7 @@ static int64_t failed_tests(struct judge *j, struct jpkg *p, const char *crashed
 	int64_t n = 0;
 	bool real = false;
 
-	fold_same_names(p);
+	fold_same_names(j, p);
 	for (struct jtest *t = p->failed; t; t = t->next)
 		real |= t->ran;
 	for (struct jtest *t = p->failed; t; t = t->next) {

@@ -157,7 +157,8 @@ static void text_pkg_end(struct text_ctx *x, const struct goline *g, struct span
 	p->name = name;
 	p->cached = g->cached;
 	if (g->kind == LINE_PKG_FAIL) {
-		keep_context(x, line);
+		if (!g->note.n && x->j->n_findings < FINDINGS_MAX) /* a log of nothing but FAIL lines stays linear */
+			keep_context(x, line);
 		name_copy(p->reason, sizeof(p->reason), g->note);
 	}
 	if (span_find(g->note, S("[no tests to run]")) != SPAN_NONE)
