@@ -6,6 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Some CPUs copy at a third of their speed to where a cache line does not begin (measured: read() on an EPYC). */
+#define MEM_PAGE 4096
+
 long fault_at, fault_seen;
 
 int fault_hit(void)
@@ -28,6 +31,13 @@ void *mem_zalloc(size_t n)
 void *mem_resize(void *p, size_t n)
 {
 	return fault_hit() ? NULL : realloc(p, n ? n : 1);
+}
+
+void *mem_pages(size_t n)
+{
+	void *p;
+
+	return fault_hit() || posix_memalign(&p, MEM_PAGE, n ? n : 1) ? NULL : p;
 }
 
 char *mem_dup(const char *p, size_t n)

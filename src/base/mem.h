@@ -13,6 +13,7 @@
 void *mem_alloc(size_t n) __attribute__((malloc, warn_unused_result));  /* not zeroed; NULL: no memory */
 void *mem_zalloc(size_t n) __attribute__((malloc, warn_unused_result)); /* zeroed */
 void *mem_resize(void *p, size_t n) __attribute__((warn_unused_result)); /* NULL leaves p as it was */
+void *mem_pages(size_t n) __attribute__((malloc, warn_unused_result));  /* begins at a page: the kernel copies into it at its best */
 char *mem_dup(const char *p, size_t n) __attribute__((malloc, warn_unused_result)); /* adds a NUL */
 void mem_free(void *p); /* NULL is fine */
 

@@ -289,7 +289,7 @@ int input_open(const char *path, struct input **ret, struct err *e)
 
 	if (in)
 		in->fd = -1;
-	if (!in || !(in->raw = mem_alloc(RAW))) {
+	if (!in || !(in->raw = mem_pages(RAW))) {
 		input_close(in);
 		return err_set(e, ENOMEM, TR("no memory", "内存不足"));
 	}

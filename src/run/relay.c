@@ -90,7 +90,7 @@ static struct source *source_add(struct relay *r, enum stream s, int fd, int to,
 	struct stat st = { 0 };
 
 	*src = (struct source){ .relay = r, .stream = s, .fd = fd, .sink.fd = -1, .cap = CHUNK_SMALL };
-	src->data = mem_alloc(src->cap);
+	src->data = mem_pages(src->cap);
 	if (!src->data) {
 		err_set(e, ENOMEM, TR("out of memory", "内存不足"));
 		return NULL;
@@ -265,9 +265,10 @@ static void source_grow(struct source *s)
 {
 	s->big = true;
 	fcntl(s->fd, F_SETPIPE_SZ, PIPE_BIG);
-	char *p = mem_resize(s->data, CHUNK_BIG);
+	char *p = s->at == s->len ? mem_pages(CHUNK_BIG) : NULL;
 	if (!p)
 		return;
+	mem_free(s->data);
 	s->data = p;
 	s->cap = CHUNK_BIG;
 }
