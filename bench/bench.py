@@ -22,6 +22,7 @@ TOCSIN = os.path.abspath(os.environ.get("TOCSIN", os.path.join(ROOT, "build/tocs
 SIZE = int(os.environ.get("BENCH_MB", "500"))
 # A module whose own tests take some seconds; else packages of the standard library.
 MODULE = "go.uber.org/zap@v1.27.0"
+ROUNDS = 16
 STD = ["bytes", "strings", "strconv", "sort", "encoding/json", "text/template", "go/parser", "regexp", "bufio", "html/template"]
 
 
@@ -99,27 +100,31 @@ def bench_gotest():
     with tempfile.TemporaryDirectory() as top:
         folder, packages, name = real_module(top)
         bare = ["go", "test", "-count=1", *packages]
-        note(f"go test -count=1 of {name}: building, then 7 rounds in turns")
+        note(f"go test -count=1 of {name}: building, then {ROUNDS} rounds, each beginning with another")
         want = wall(bare, folder)[2]
         ways = {"bare": bare,
                 "tocsin": [TOCSIN, "run", "--no-store", "--", *bare],
                 "pkgname": [TOCSIN, "run", "--no-store", "--format", "pkgname", "--", *bare],
                 "gotestsum": ["gotestsum", "--", *bare[2:]]}
-        times = {way: [] for way in ways}
-        for _ in range(7):
-            for way, argv in ways.items():
-                seconds, _, status = wall(argv, folder)
+        times, order = {way: [] for way in ways}, list(ways)
+        for _ in range(ROUNDS):
+            for way in order:
+                seconds, _, status = wall(ways[way], folder)
                 times[way].append(seconds)
                 if (status == 0) != (want == 0):
                     note(f"{way}: exit status {status}, bare {want}")
-    middle = {way: statistics.median(t) for way, t in times.items()}
-    b, g = middle["bare"], middle["gotestsum"]
-    for way, label in (("tocsin", "`tocsin run -- go test -count=1 ./...`"), ("pkgname", "the same with `--format pkgname`")):
-        m = middle[way]
-        reach = "<= 1.02x" if way == "tocsin" else ""
-        yield Row(f"{label} / bare, wall, median of 7 ({name})", f"{m:.2f} s", f"{b:.2f} s", f"{m / b:.3f}x", reach, m <= 1.02 * b if reach else None)
-    m = middle["tocsin"]
-    yield Row("the same / gotestsum", f"{m:.2f} s", f"{g:.2f} s", f"{m / g:.3f}x", "< 1x", m < g)
+            order = order[1:] + order[:1]
+
+    def row(label, way, other, reach="", met=None):
+        # Rounds differ by more than the ways do: each is compared within its own round.
+        ratio = statistics.median(m / o for m, o in zip(times[way], times[other]))
+        ours, theirs = (statistics.median(times[w]) for w in (way, other))
+        return Row(label, f"{ours:.2f} s", f"{theirs:.2f} s", f"{ratio:.3f}x", reach, met and met(ratio))
+
+    command = "`tocsin run -- go test -count=1 ./...`"
+    yield row(f"{command} / bare, wall, median of {ROUNDS} rounds ({name})", "tocsin", "bare", "<= 1.02x", lambda r: r <= 1.02)
+    yield row("the same / gotestsum", "tocsin", "gotestsum", "< 1x", lambda r: r < 1)
+    yield row("the same with `--format pkgname` / bare", "pkgname", "bare")
 
 
 def generated(form, megabytes):
