@@ -173,15 +173,28 @@ int fd_write_all(int fd, struct span what)
 	return 0;
 }
 
+/* "/dev/stdout", "/dev/fd/3": opened anew, such a file would have another offset, and the next writer overwrite us. */
+static int own_fd(struct span path)
+{
+	int64_t fd;
+
+	if (span_eq(path, S("/dev/stdout")) || span_eq(path, S("/dev/stderr")))
+		return path.p[8] == 'o' ? STDOUT_FILENO : STDERR_FILENO;
+	if (!span_skip(&path, S("/dev/fd/")) && !span_skip(&path, S("/proc/self/fd/")))
+		return -1;
+	return span_int(path, &fd) && fd >= 0 && fd < INT32_MAX ? (int)fd : -1;
+}
+
 int file_replace(const char *path, struct span what, struct err *e)
 {
 	CLEANUP(buf_free) struct buf tmp = { 0 };
 	struct stat st;
 
-	/* A device, a pipe or /dev/stdout cannot be renamed over: write to it. */
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-		CLEANUP(fd_close) int dev = open(path, O_WRONLY | O_CLOEXEC);
-		int r = dev < 0 ? -errno : fd_write_all(dev, what);
+	/* Our own descriptors, devices and pipes are not to be renamed over: write to them. */
+	int own = own_fd(span_of(path));
+	if (own >= 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode))) {
+		CLEANUP(fd_close) int dev = own >= 0 ? -1 : open(path, O_WRONLY | O_CLOEXEC);
+		int r = own < 0 && dev < 0 ? -errno : fd_write_all(own >= 0 ? own : dev, what);
 		return r < 0 ? err_set(e, -r, TR("write '%s': %m", "无法写入“%s”：%m"), path) : 0;
 	}
 	buf_addf(&tmp, "%s.tmp-%d", path, (int)getpid());

@@ -22,7 +22,9 @@ static inline struct span span_of(const char *z) /* NULL gives the absent span *
 
 static inline struct span span_from(struct span s, size_t at) /* the rest from byte at */
 {
-	return at > s.n ? (struct span){ s.p + s.n, 0 } : (struct span){ s.p + at, s.n - at };
+	size_t skip = at < s.n ? at : s.n;
+
+	return (struct span){ skip ? s.p + skip : s.p, s.n - skip };
 }
 
 static inline struct span span_head(struct span s, size_t n) /* at most the first n bytes */

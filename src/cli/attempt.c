@@ -163,6 +163,38 @@ static int new_judge(struct session *s, struct err *e)
 	return judge_new(&c, &s->judge, e);
 }
 
+/* Make and the like call go more than once: what is said is said once. */
+static void say_slow(void *ctx, const char *version)
+{
+	struct session *s = ctx;
+
+	if (s->format->quiet || (s->slow && !strcmp(s->slow, version)))
+		return;
+	s->slow = arena_str(&s->mem, span_of(version));
+	char *text = arena_printf(&s->mem, TR("first use of --panics with %s: the standard library is built once more with the "
+					      "overlay, about 20 seconds",
+					      "首次对 %s 使用 --panics：标准库将带 overlay 重新编译一次，约需 20 秒"), version);
+	if (text)
+		view_say(&s->view, text);
+}
+
+static void on_panics(void *ctx, const char *record, const char *version, const char *why)
+{
+	struct session *s = ctx;
+
+	if (!s->record || strcmp(s->record, record) != 0)
+		return; /* of a run around this one, or within */
+	if (*version) {
+		say_slow(s, version);
+		return;
+	}
+	for (size_t i = 0; i < s->notes.n; i++) {
+		if (!strcmp(s->notes.v[i], why))
+			return;
+	}
+	session_note(s, why);
+}
+
 /* --panics is a wish: where it cannot be, the run goes on and says so. */
 static void open_overlay(struct session *s, struct argv *argv, const char **env, struct overlay **ret)
 {
@@ -171,11 +203,13 @@ static void open_overlay(struct session *s, struct argv *argv, const char **env,
 
 	if (!s->o->panics)
 		return;
-	if (overlay_open(&s->mem, argv, &with, env, ret, &e) < 0) {
+	s->record = NULL;
+	if (overlay_open(&s->mem, argv, say_slow, s, &with, env, ret, &e) < 0) {
 		session_note(s, e.msg);
 		*ret = NULL;
 		return;
 	}
+	s->record = strchr(*env, '=') + 1;
 	*argv = with;
 }
 
@@ -196,6 +230,7 @@ static int run_once(struct session *s, const struct argv *argv, const char *env,
 		.nested = true,
 		.allow_masked = s->o->allow_masked.v,
 		.bytes = on_bytes,
+		.panics = env ? on_panics : NULL,
 		.tick = s->view.live ? on_tick : NULL,
 		.winch = s->view.live ? on_winch : NULL,
 		.ctx = s,
@@ -208,11 +243,37 @@ static int run_once(struct session *s, const struct argv *argv, const char *env,
 	return n;
 }
 
-static void take_panics(struct session *s, struct overlay *o)
+static int64_t sum_of(int64_t a, int64_t b) /* -1: not known */
 {
+	return a < 0 ? b : b < 0 ? a : a + b;
+}
+
+void resources_add(struct resources *sum, const struct resources *more)
+{
+	if (!more->known)
+		return;
+	if (!sum->known) {
+		*sum = *more;
+		return;
+	}
+	sum->cpu_ns = sum_of(sum->cpu_ns, more->cpu_ns);
+	sum->read_bytes = sum_of(sum->read_bytes, more->read_bytes);
+	sum->write_bytes = sum_of(sum->write_bytes, more->write_bytes);
+	sum->max_rss_kb = sum->max_rss_kb > more->max_rss_kb ? sum->max_rss_kb : more->max_rss_kb;
+	sum->tree_rss_kb = sum->tree_rss_kb > more->tree_rss_kb ? sum->tree_rss_kb : more->tree_rss_kb;
+}
+
+static void take_panics(struct session *s, struct overlay *o, const struct report *r)
+{
+	const char *no_shim = NULL;
 	struct err e;
 
-	if (o && overlay_take(o, s->judge, &e) < 0)
+	for (size_t i = 0; i < r->n_facilities; i++) {
+		const struct facility *f = &r->facilities[i];
+		if (!strcmp(f->name, "shim") && !strcmp(f->value, "no"))
+			no_shim = f->why ? f->why : "TOCSIN_SHIM";
+	}
+	if (o && overlay_take(o, no_shim, s->judge, &e) < 0)
 		session_note(s, e.msg);
 	overlay_close(o);
 }
@@ -233,7 +294,8 @@ int attempt_run(struct session *s, const struct argv *argv, bool quiet, struct r
 		overlay_close(o);
 		return r;
 	}
-	take_panics(s, o);
+	take_panics(s, o, ret);
+	resources_add(&s->used, &ret->resources);
 	for (size_t i = 0; i < ret->n_commands; i++)
 		judge_nested(s->judge, &ret->commands[i]);
 	if (judge_finish(s->judge, ret, e) < 0)

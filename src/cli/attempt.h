@@ -38,7 +38,10 @@ struct session {
 	struct judge *judge; /* of the attempt at hand; lives until the next one */
 	struct attempt *tries;
 	size_t n_tries, cap_tries;
+	struct resources used; /* by all attempts: sums, and the largest of the peaks */
 	struct list notes; /* for `limits` */
+	const char *record; /* --panics: the file that they are written to */
+	const char *slow;   /* the Go version that was said to be built with the overlay */
 	struct arena mem;
 	bool held;               /* signals wait */
 	sigset_t mask;           /* as it was before */
@@ -48,6 +51,7 @@ struct session {
 
 /* Run argv once, judge it, remember it as a try. quiet: a part of an attempt, not a try of its own. */
 int attempt_run(struct session *s, const struct argv *argv, bool quiet, struct report *ret, struct err *e);
+void resources_add(struct resources *sum, const struct resources *more);
 bool attempt_add(struct session *s, enum outcome o, enum cause c, int64_t duration);
 /* A note of our own: on stderr now, and in the report's limits. */
 void session_note(struct session *s, const char *text);

@@ -232,7 +232,7 @@ static int run(void *values, const struct args *a)
 			"explain",
 			TR("which file? For example: tocsin explain build.log, or - for standard input",
 			   "哪个文件？例如：tocsin explain build.log，或用 - 表示标准输入"));
-	if (o->junit && junit_open(o->junit, &t.junit, &e) < 0) {
+	if (o->junit && junit_open(o->junit, false, &t.junit, &e) < 0) {
 		say_error("%s", e.msg);
 		return EXIT_OWN;
 	}
@@ -247,6 +247,19 @@ static int run(void *values, const struct args *a)
 	arena_free(&t.mem);
 	return r;
 }
+
+/* clang-format off */
+static const struct opt_later later[] = {
+	{ "top", { "the largest entries of a profile", "剖析数据中最大的条目" } },
+	{ "diff", { "comparing with an earlier profile", "与先前的剖析数据比较" } },
+	{ "flame", { "a flame graph", "火焰图" } },
+	{ "timeline", { "a timeline of an execution trace", "执行跟踪的时间线" } },
+	{ "folded", { "folded stacks", "折叠的调用栈" } },
+	{ "focus", { "a filter for profiles", "剖析数据过滤" } },
+	{ "ignore", { "a filter for profiles", "剖析数据过滤" } },
+	{ NULL, { NULL, NULL } },
+};
+/* clang-format on */
 
 const struct verb verb_explain = {
 	.name = "explain",
@@ -265,6 +278,7 @@ const struct verb verb_explain = {
 		  "退出状态：0 没有问题，1 有问题，2 用法错误或文件无法完整读取（已读到的部分仍会判断），125 Tocsin 自身故障。" },
 	.opts = opts,
 	.n_opts = ARRAY_LEN(opts),
+	.later = later,
 	.size = sizeof(struct explain_values),
 	.files = true,
 	.run = run,

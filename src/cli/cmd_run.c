@@ -181,7 +181,7 @@ static void open_files(struct session *s)
 		session_note(s, e.msg);
 	if (s->o->jsonfile && sink_open(s->o->jsonfile, &s->jsonfile, &e) < 0)
 		session_note(s, e.msg);
-	if (s->o->junit && junit_open(s->o->junit, &s->junit, &e) < 0)
+	if (s->o->junit && junit_open(s->o->junit, s->o->rerun || s->o->retry, &s->junit, &e) < 0)
 		session_note(s, e.msg);
 	s->events = (struct lines){ .fn = keep_event, .ctx = s };
 }
@@ -190,7 +190,7 @@ static int64_t count_packages(const struct session *s)
 {
 	if (!s->json || !isatty(STDOUT_FILENO))
 		return 0;
-	return where_count(s->cmd.dir, s->user.v + s->cmd.at_packages, s->cmd.n_packages);
+	return where_count(s->cmd.dir, s->where.module, s->user.v + s->cmd.at_packages, s->cmd.n_packages);
 }
 
 static int session_open(struct session *s, const struct run_values *o, const struct args *a, struct err *e)
@@ -266,6 +266,7 @@ static int run_attempts(struct session *s, struct report *r, struct err *e)
 		else
 			first = *r;
 		*r = (struct report){ 0 };
+		junit_again(s->junit, true);
 	}
 	if (n == 0 && first.is_run && r->outcome == OUTCOME_PASSED)
 		retry_unstable(r, &first);
@@ -305,6 +306,7 @@ static void fill_report(struct session *s, struct report *r)
 	r->cwd = s->where.shown;
 	ci_read(&r->mem, &r->ci);
 	r->go_version = s->cmd.is_go ? gocmd_version(&r->mem, &s->user) : NULL;
+	r->resources = s->used;
 	r->attempts = s->tries;
 	r->n_attempts = s->n_tries;
 	r->log_path = s->log ? s->o->log : NULL;
@@ -398,7 +400,7 @@ static int run_session(struct session *s)
 static int run(void *values, const struct args *a)
 {
 	const struct run_values *o = values;
-	struct session s = { 0 };
+	struct session s = { .o = o };
 	struct err e;
 
 	if (!a->n)
@@ -418,6 +420,27 @@ static int run(void *values, const struct args *a)
 	return r;
 }
 
+/* clang-format off */
+static const struct opt_table tables[] = {
+	{ { "Formats:", "显示方式：" }, view_format_row, 14, false },
+	{ { "Exit status:", "退出状态：" }, manual_status, 10, true },
+	{ { "Environment:", "环境变量：" }, manual_variable, 20, true },
+};
+
+static const struct opt_later later[] = {
+	{ "service", { "watching a long-running service", "监督长期运行的服务" } },
+	{ "store", { "recording runs in a database", "把运行记录到数据库" } },
+	{ "config", { "a configuration file", "配置文件" } },
+	{ "flush", { "delivering alerts", "投递告警" } },
+	{ "sarif", { "findings as SARIF", "SARIF 格式的发现" } },
+	{ "trace", { "tracing processes and system calls", "跟踪进程和系统调用" } },
+	{ "snapshot", { "keeping a run's evidence in a file", "把运行证据保存为文件" } },
+	{ "require-signed", { "a gate for signed modules", "模块签名门禁" } },
+	{ "require-active", { "a gate for activation", "激活门禁" } },
+	{ NULL, { NULL, NULL } },
+};
+/* clang-format on */
+
 const struct verb verb_run = {
 	.name = "run",
 	.args = { "[--] COMMAND [ARG…]", "[--] 命令 [参数…]" },
@@ -430,25 +453,29 @@ const struct verb verb_run = {
 		  "when the run passed without a warning. auto also chooses pkgname when --junit, --jsonfile or --rerun-fails need the "
 		  "stream. A command that is not `go test` is always shown raw. What tests print is made safe in every format but raw: no "
 		  "escape sequences, no workflow commands.\n\n"
-		  "Exit status: 0 under --on-fail record; 124 when --timeout or --stall was reached; 126 or 127 when the command could "
-		  "not be executed or found; 128+n when signal n ended it; the command's own status when that is not 0; 1 when it was 0 "
-		  "but the verdict is not passed (empty and unstable only under --strict); else 0. 2 is wrong usage, 125 a failure of "
-		  "Tocsin itself.\n\n"
-		  "A test that failed and passed when run again, and a command that failed and passed when tried again, are unstable.",
+		  "While a run lasts, the first `go` on PATH is Tocsin's stand-in, which starts the real one unchanged: `command -v go` shows "
+		  "a file in the folder tocsin/shim of the user's cache, `readlink -f \"$(command -v go)\"` shows Tocsin itself. `go env GOROOT` "
+		  "and `go version` answer as ever.\n\n"
+		  "A test that failed and passed when run again, and a command that failed and passed when tried again, are unstable. --junit "
+		  "has such a test once: with <flakyFailure> when it passed in the end, with <failure> and <rerunFailure> when it did not. After "
+		  "--retry it has the cases of the last attempt only. The report's resources are those of all attempts: CPU time and I/O are "
+		  "added, of memory the largest peak counts.",
 		  "Tocsin 的选项写在命令之前；命令之后的内容都属于该命令。\n\n"
 		  "  tocsin run -- go test ./...\n"
 		  "  tocsin run --timeout 20m --retry 2 -- go mod download\n"
 		  "  tocsin run --report report.json --junit junit.xml -- make ci\n\n"
 		  "除 raw 外，各方式以 -json 运行 `go test`（去掉 -v）并输出到 stdout。raw 在通过且没有警告时什么都不说。--junit、--jsonfile、--rerun-fails "
 		  "需要测试流时，auto 也选择 pkgname。不是 `go test` 的命令总是原样显示。除 raw 外，测试输出都会去除控制序列和 CI 指令。\n\n"
-		  "退出状态：--on-fail record 时为 0；达到 --timeout 或 --stall 时为 124；命令无法执行或找不到时为 126 或 127；被信号 n 终止时为 128+n；"
-		  "命令自身的非零退出码；命令返回 0 但结论不是通过时为 1（empty 和 unstable 仅在 --strict 下）；否则为 0。用法错误为 2，Tocsin 自身故障为 125。\n\n"
-		  "失败后重跑通过的测试，以及失败后重试通过的命令，结果为 unstable（不稳定）。" },
+		  "运行期间，PATH 中的第一个 `go` 是 Tocsin 的替身，它原样启动真正的 go：`command -v go` 显示用户缓存目录 tocsin/shim 下的文件，"
+		  "`readlink -f \"$(command -v go)\"` 显示 Tocsin 自身。`go env GOROOT` 和 `go version` 的结果不变。\n\n"
+		  "失败后重跑通过的测试，以及失败后重试通过的命令，结果为 unstable（不稳定）。--junit 中每个测试只有一项：最终通过的带 <flakyFailure>，始终失败的带 "
+		  "<failure> 和 <rerunFailure>；--retry 之后只包含最后一次尝试的测试。报告中的资源用量涵盖所有尝试：CPU 时间和读写量相加，内存取最大峰值。" },
 	.opts = opts,
 	.n_opts = ARRAY_LEN(opts),
 	.size = sizeof(struct run_values),
 	.command = true,
-	.topic = { "Formats:", "显示方式：" },
-	.topic_row = view_format_row,
+	.tables = tables,
+	.n_tables = ARRAY_LEN(tables),
+	.later = later,
 	.run = run,
 };

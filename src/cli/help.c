@@ -67,16 +67,14 @@ static void paragraphs(struct buf *b, const char *text, size_t width)
 	}
 }
 
-static void topic(struct buf *b, const struct verb *v, size_t width)
+static void table(struct buf *b, const struct opt_table *t, size_t width)
 {
 	const char *name;
 	struct tx help;
 
-	if (!v->topic_row)
-		return;
-	heading(b, tx(v->topic));
-	for (size_t i = 0; v->topic_row(i, &name, &help); i++)
-		entry(b, name, tx(help), 14, width);
+	heading(b, tx(t->title));
+	for (size_t i = 0; t->row(i, &name, &help); i++)
+		entry(b, name, tx(help), t->column, width);
 }
 
 void help_verb(const struct verb *v, struct buf *ret, size_t width)
@@ -93,9 +91,14 @@ void help_verb(const struct verb *v, struct buf *ret, size_t width)
 	}
 	heading(ret, TR("Flags of every command:", "通用选项："));
 	options(ret, opt_common, opt_common_count, width);
-	topic(ret, v, width);
+	for (size_t i = 0; i < v->n_tables && !v->tables[i].once; i++)
+		table(ret, &v->tables[i], width);
 	if (v->text.en)
 		paragraphs(ret, tx(v->text), width);
+	for (size_t i = 0; i < v->n_tables; i++) {
+		if (v->tables[i].once)
+			table(ret, &v->tables[i], width);
+	}
 }
 
 void help_all(struct buf *ret, size_t width)

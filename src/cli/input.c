@@ -262,7 +262,7 @@ static int gather(struct input *in, struct err *e)
 
 static int begin(struct input *in, const char *path, struct err *e)
 {
-	struct span s;
+	struct span s = { 0 };
 	int r = open_file(path, in, e);
 
 	if (r == 0)

@@ -22,6 +22,24 @@ struct block_head {   /* in front of every block in the temporary file */
 	int64_t size;
 };
 
+#define HELD_MAX (8 << 20) /* output of failed tests that wait for another try */
+
+struct shot { /* one failure of a test that is run again */
+	struct shot *next;
+	size_t n;
+	char text[];
+};
+
+struct held { /* a failed test */
+	struct held *next;
+	char *name;
+	size_t n;
+	double seconds;
+	int round; /* of its last end */
+	bool passed;
+	struct shot *shots, **last;
+};
+
 struct suite {
 	char *name;
 	size_t n;
@@ -29,6 +47,8 @@ struct suite {
 	int64_t first, last; /* offsets of blocks + 1; 0: none */
 	struct buf cases;    /* not yet in the file */
 	struct map running;  /* names of tests without an end */
+	struct map held;     /* failed tests that may run again, by name; */
+	struct held *first_held, *last_held; /* in order */
 	int64_t tests, failures, errors, skipped;
 	double seconds;
 };
@@ -39,6 +59,9 @@ struct junit {
 	int64_t at; /* end of the spool */
 	struct map suites;
 	struct suite *first, *last;
+	bool hold;
+	int round;
+	size_t held_bytes;
 	int failed;      /* -errno */
 	bool cut;        /* a ceiling was hit */
 	int64_t started; /* of the first report */
@@ -129,13 +152,14 @@ static int spool_open(void)
 	return fd;
 }
 
-int junit_open(const char *path, struct junit **ret, struct err *e)
+int junit_open(const char *path, bool hold, struct junit **ret, struct err *e)
 {
 	struct junit *j = mem_zalloc(sizeof(*j));
 
 	if (!j)
 		return err_set(e, ENOMEM, TR("no memory", "内存不足"));
 	j->path = path;
+	j->hold = hold;
 	j->spool = spool_open();
 	if (j->spool < 0) {
 		mem_free(j);
@@ -149,10 +173,25 @@ int junit_open(const char *path, struct junit **ret, struct err *e)
 
 /* ---- cases ---- */
 
+static void held_free(struct held *h)
+{
+	for (struct shot *t = h->shots, *next; t; t = next) {
+		next = t->next;
+		mem_free(t);
+	}
+	mem_free(h->name);
+	mem_free(h);
+}
+
 static void suite_free(struct suite *s)
 {
 	char *name;
 
+	for (struct held *h = s->first_held, *next; h; h = next) {
+		next = h->next;
+		held_free(h);
+	}
+	map_free(&s->held);
 	for (size_t at = 0; (name = map_next(&s->running, &at));)
 		mem_free(name);
 	map_free(&s->running);
@@ -226,11 +265,165 @@ static void problem(struct suite *s, const char *element, struct span message, s
 	buf_addf(&s->cases, "</%s>", element);
 }
 
+static void failure(struct suite *s, struct span text)
+{
+	struct span said = first_said(text);
+
+	s->failures++;
+	problem(s, "failure", said.n ? said : span_of(TR("failed", "失败")), said);
+}
+
+static void system_out(struct suite *s, struct span text)
+{
+	buf_adds(&s->cases, "<system-out>");
+	xml(&s->cases, text, false);
+	buf_adds(&s->cases, "</system-out>");
+}
+
+/* ---- failed tests that run again ---- */
+
+static void add_shot(struct junit *j, struct held *h, struct span text)
+{
+	struct shot *t;
+
+	if (j->held_bytes > HELD_MAX)
+		text = first_said(text);
+	t = mem_zalloc(sizeof(*t) + text.n + 1);
+	if (!t) {
+		j->failed = -ENOMEM;
+		return;
+	}
+	if (text.n)
+		memcpy(t->text, text.p, text.n);
+	t->n = text.n;
+	*h->last = t;
+	h->last = &t->next;
+	j->held_bytes += text.n;
+}
+
+static struct held *held_new(struct junit *j, struct suite *s, struct span test)
+{
+	struct held *h = mem_zalloc(sizeof(*h));
+
+	if (h) {
+		h->name = mem_dup(test.p, test.n);
+		h->n = test.n;
+		h->last = &h->shots;
+	}
+	if (!h || !h->name || !map_put(&s->held, (struct span){ h->name, h->n }, h)) {
+		if (h)
+			held_free(h);
+		j->failed = -ENOMEM;
+		return NULL;
+	}
+	if (s->last_held)
+		s->last_held->next = h;
+	else
+		s->first_held = h;
+	return s->last_held = h;
+}
+
+/* True: its case is written when no more tries are to come. */
+static bool hold(struct junit *j, struct suite *s, const struct notice *n)
+{
+	struct held *h = j->hold ? map_get(&s->held, n->test) : NULL;
+	bool fails = n->result == RESULT_FAIL || n->result == RESULT_NONE;
+
+	if (!j->hold || (h && h->round == j->round)) /* -count: each time is a case */
+		return false;
+	if (!h && (n->result != RESULT_FAIL || j->held_bytes > HELD_MAX || !(h = held_new(j, s, n->test))))
+		return false;
+	h->round = j->round;
+	h->seconds = n->seconds;
+	h->passed = !fails;
+	if (fails)
+		add_shot(j, h, n->text);
+	return true;
+}
+
+/* Another try's failure, as Surefire writes it. */
+static void add_try(struct suite *s, const char *element, const struct shot *t)
+{
+	struct span text = { t->text, t->n }, said = first_said(text);
+
+	buf_addf(&s->cases, "<%s", element);
+	attribute(&s->cases, "message", said.n ? said : span_of(TR("failed", "失败")));
+	attribute(&s->cases, "type", (struct span){ 0 });
+	buf_adds(&s->cases, "><stackTrace>");
+	xml(&s->cases, said, false);
+	buf_adds(&s->cases, "</stackTrace>");
+	system_out(s, text);
+	buf_addf(&s->cases, "</%s>", element);
+}
+
+/* A subtest that its parent did not start again, when the parent passed. */
+static bool settled_above(const struct suite *s, const struct held *h)
+{
+	size_t at;
+
+	for (struct span name = { h->name, h->n }; (at = span_rchr(name, '/')) != SPAN_NONE;) {
+		name = span_head(name, at);
+		const struct held *parent = map_get(&s->held, name);
+		if (parent && parent->passed && parent->round > h->round)
+			return true;
+	}
+	return false;
+}
+
+static void write_held(struct junit *j, struct suite *s)
+{
+	for (struct held *h = s->first_held; h; h = h->next)
+		h->passed |= settled_above(s, h);
+	for (const struct held *h = s->first_held; h; h = h->next) {
+		const struct shot *t = h->shots;
+		case_begin(s, (struct span){ h->name, h->n }, h->seconds);
+		buf_addc(&s->cases, '>');
+		if (!h->passed && t) {
+			failure(s, (struct span){ t->text, t->n });
+			for (const struct shot *more = t->next; more; more = more->next)
+				add_try(s, "rerunFailure", more);
+			system_out(s, (struct span){ t->text, t->n });
+		}
+		for (; h->passed && t; t = t->next)
+			add_try(s, "flakyFailure", t);
+		case_end(j, s);
+	}
+	for (struct held *h = s->first_held, *next; h; h = next) {
+		next = h->next;
+		held_free(h);
+	}
+	s->first_held = s->last_held = NULL;
+	map_free(&s->held);
+}
+
+void junit_again(struct junit *j, bool whole)
+{
+	if (!j)
+		return;
+	j->round++;
+	for (struct suite *s = j->first; whole && s; s = s->next) {
+		char *name;
+		for (size_t at = 0; (name = map_next(&s->running, &at));)
+			mem_free(name);
+		map_clear(&s->running);
+		buf_clear(&s->cases);
+		s->first = s->last = 0;
+		s->tests = s->failures = s->errors = s->skipped = 0;
+		s->seconds = 0;
+	}
+	if (whole)
+		j->at = 0;
+}
+
+/* ---- what is told ---- */
+
 static void test_end(struct junit *j, struct suite *s, const struct notice *n)
 {
 	struct span said = first_said(n->text);
 
 	mem_free(map_del(&s->running, n->test));
+	if (hold(j, s, n))
+		return;
 	case_begin(s, n->test, n->seconds);
 	buf_addc(&s->cases, '>');
 	if (n->result == RESULT_SKIP) {
@@ -239,11 +432,8 @@ static void test_end(struct junit *j, struct suite *s, const struct notice *n)
 		attribute(&s->cases, "message", said);
 		buf_adds(&s->cases, "/>");
 	} else if (n->result == RESULT_FAIL) {
-		s->failures++;
-		problem(s, "failure", said.n ? said : span_of(TR("failed", "失败")), said);
-		buf_adds(&s->cases, "<system-out>");
-		xml(&s->cases, n->text, false);
-		buf_adds(&s->cases, "</system-out>");
+		failure(s, n->text);
+		system_out(s, n->text);
 	} else if (n->result == RESULT_NONE) {
 		s->errors++;
 		problem(s, "error", span_of(TR("it did not end", "没有结束")), n->text);
@@ -271,11 +461,14 @@ static void end_running(struct junit *j, struct suite *s)
 	char *name;
 
 	for (size_t at = 0; (name = map_next(&s->running, &at));) {
-		case_begin(s, span_of(name), 0);
-		buf_addc(&s->cases, '>');
-		s->errors++;
-		problem(s, "error", span_of(TR("it did not end", "没有结束")), (struct span){ 0 });
-		case_end(j, s);
+		struct notice n = { .test = span_of(name), .text = span_of(TR("it did not end", "没有结束")) };
+		if (!map_get(&s->held, n.test) || !hold(j, s, &n)) {
+			case_begin(s, n.test, 0);
+			buf_addc(&s->cases, '>');
+			s->errors++;
+			problem(s, "error", n.text, (struct span){ 0 });
+			case_end(j, s);
+		}
 		mem_free(name);
 	}
 	map_clear(&s->running);
@@ -283,7 +476,7 @@ static void end_running(struct junit *j, struct suite *s)
 
 static void pkg_end(struct junit *j, struct suite *s, const struct notice *n)
 {
-	bool blank = n->result == RESULT_FAIL && !s->failures;
+	bool blank = n->result == RESULT_FAIL && !s->failures && !s->first_held;
 
 	end_running(j, s);
 	if (n->seconds > 0 && n->seconds < 1e9)
@@ -325,8 +518,10 @@ void junit_report(struct junit *j, const struct report *r)
 {
 	if (!j)
 		return;
-	for (struct suite *s = j->first; s; s = s->next)
+	for (struct suite *s = j->first; s; s = s->next) {
 		end_running(j, s);
+		write_held(j, s);
+	}
 	j->started = j->started ? j->started : r->started;
 	if (r->go_version)
 		snprintf(j->go_version, sizeof(j->go_version), "%s", r->go_version);
@@ -403,6 +598,8 @@ static void write_suites(struct junit *j, int fd, char *room)
 	time_rfc3339(j->started ? j->started : time_wall(), when);
 	when[19] = '\0'; /* the schema's dateTime has no zone */
 	for (const struct suite *s = j->first; s && !j->failed; s = s->next) {
+		if (!s->tests && j->round) /* of an attempt that was tried again */
+			continue;
 		suite_head(&b, "testsuite", (struct span){ s->name, s->n }, s);
 		attribute(&b, "timestamp", span_of(when));
 		buf_adds(&b, ">\n");
@@ -453,8 +650,10 @@ int junit_close(struct junit *j, struct err *e)
 
 	if (!j)
 		return 0;
-	for (struct suite *s = j->first; s; s = s->next)
+	for (struct suite *s = j->first; s; s = s->next) {
+		write_held(j, s);
 		flush(j, s);
+	}
 	if (!j->failed)
 		write_file(j);
 	failed = j->failed;

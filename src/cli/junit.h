@@ -7,7 +7,13 @@
  * JUnit XML, one testsuite a package. Cases wait in a temporary file: memory does not grow with their number.
  */
 struct junit;
-int junit_open(const char *path, struct junit **ret, struct err *e);
+/*
+ * hold: tests may be run again. One that failed is one testcase all the same, as Surefire writes it: with
+ * <flakyFailure> when it passed in the end, with <failure> and <rerunFailure> when it did not.
+ */
+int junit_open(const char *path, bool hold, struct junit **ret, struct err *e);
+/* What follows runs again: what failed, or (whole) everything, then only this attempt's cases count. NULL is fine. */
+void junit_again(struct junit *j, bool whole);
 void junit_notice(struct junit *j, const struct notice *n); /* NULL is fine */
 /* One run or file was judged: findings that belong to no test become errors of the suite "tocsin". NULL is fine. */
 void junit_report(struct junit *j, const struct report *r);

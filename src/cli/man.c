@@ -50,20 +50,29 @@ static void paragraphs(struct buf *b, const char *text)
 	}
 }
 
-static void topic(struct buf *b, const struct verb *v)
+static void rows(struct buf *b, const struct opt_table *t)
 {
 	const char *name;
 	struct tx help;
 
-	if (!v->topic_row)
-		return;
-	buf_adds(b, ".PP\n");
-	roff(b, tx(v->topic));
-	buf_addc(b, '\n');
-	for (size_t i = 0; v->topic_row(i, &name, &help); i++) {
-		buf_addf(b, ".TP\n\\fB%s\\fR\n", name);
+	for (size_t i = 0; t->row(i, &name, &help); i++) {
+		buf_adds(b, ".TP\n\\fB");
+		roff(b, name);
+		buf_adds(b, "\\fR\n");
 		roff(b, tx(help));
 		buf_addc(b, '\n');
+	}
+}
+
+static void tables(struct buf *b, const struct verb *v)
+{
+	for (size_t i = 0; i < v->n_tables; i++) {
+		if (v->tables[i].once)
+			continue;
+		buf_adds(b, ".PP\n");
+		roff(b, tx(v->tables[i].title));
+		buf_addc(b, '\n');
+		rows(b, &v->tables[i]);
 	}
 }
 
@@ -80,45 +89,10 @@ static void verb_section(struct buf *b, const struct verb *v)
 	roff(b, tx(v->brief));
 	buf_addc(b, '\n');
 	options(b, v->opts, v->n_opts);
-	topic(b, v);
+	tables(b, v);
 	if (v->text.en)
 		paragraphs(b, tx(v->text));
 }
-
-struct row {
-	const char *left;
-	struct tx right;
-};
-
-static void rows(struct buf *b, const struct row *r, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		buf_addf(b, ".TP\n\\fB%s\\fR\n", r[i].left);
-		roff(b, tx(r[i].right));
-		buf_addc(b, '\n');
-	}
-}
-
-/* clang-format off */
-static const struct row statuses[] = {
-	{ "0", { "run: passed, or --on-fail record. explain: nothing wrong.", "run：通过，或使用了 --on-fail record。explain：没有问题。" } },
-	{ "1", { "run: the command said 0, but the verdict is not passed. explain: something is wrong.",
-		 "run：命令返回 0，但结论不是通过。explain：发现问题。" } },
-	{ "2", { "wrong usage, or input that cannot be read", "用法错误，或输入无法读取" } },
-	{ "124", { "run: --timeout or --stall was reached", "run：达到 --timeout 或 --stall 的限制" } },
-	{ "125", { "Tocsin itself could not do its work", "Tocsin 自身无法工作" } },
-	{ "126, 127", { "run: the command cannot be executed; was not found", "run：命令无法执行；找不到命令" } },
-	{ "128+n", { "run: signal n ended the command", "run：命令被信号 n 终止" } },
-};
-/* clang-format on */
-
-/* clang-format off */
-static const struct row variables[] = {
-	{ "TOCSIN_LANG", { "en or zh, before LC_ALL, LC_MESSAGES and LANG", "en 或 zh，优先于 LC_ALL、LC_MESSAGES 和 LANG" } },
-	{ "TOCSIN_SHIM", { "off: do not watch nested go commands", "off：不监视内层 go 命令" } },
-	{ "NO_COLOR", { "when not empty: no colours", "非空时：不使用颜色" } },
-};
-/* clang-format on */
 
 void help_man(struct buf *ret)
 {
@@ -137,8 +111,8 @@ void help_man(struct buf *ret)
 		verb_section(ret, verbs[i]);
 	buf_addf(ret, ".SH %s\n", TR("FLAGS OF EVERY COMMAND", "通用选项"));
 	options(ret, opt_common, opt_common_count);
-	buf_addf(ret, ".SH %s\n", TR("EXIT STATUS", "退出状态"));
-	rows(ret, statuses, ARRAY_LEN(statuses));
+	buf_addf(ret, ".SH %s\n", TR("EXIT STATUS OF RUN", "RUN 的退出状态"));
+	rows(ret, &(struct opt_table){ .row = manual_status });
 	buf_addf(ret, ".SH %s\n", TR("ENVIRONMENT", "环境变量"));
-	rows(ret, variables, ARRAY_LEN(variables));
+	rows(ret, &(struct opt_table){ .row = manual_variable });
 }

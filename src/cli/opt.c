@@ -67,12 +67,42 @@ static bool find_opt(const struct verb *v, void *values, struct span name, char 
 	return true;
 }
 
+/* clang-format off */
+static const struct opt_later later_verbs[] = {
+	{ "check", { "find failures before they happen", "提前发现故障" } },
+	{ "mod", { "download, verify and sign modules", "下载、校验和签名模块" } },
+	{ "probe", { "look into binaries and processes", "查看二进制和进程" } },
+	{ "snap", { "snapshots of runs", "运行快照" } },
+	{ "fault", { "the fault library", "故障库" } },
+	{ "alert", { "alert channels", "告警渠道" } },
+	{ "drill", { "make a fault, prove it is caught", "故障演练" } },
+	{ "serve", { "the server", "服务端" } },
+	{ "deliver", { "the sender", "发送进程" } },
+	{ "stats", { "numbers over all runs", "历次运行统计" } },
+	{ NULL, { NULL, NULL } },
+};
+/* clang-format on */
+
+static int refuse_later(const struct opt_later *l, struct span name, const char *dashes, struct err *e)
+{
+	for (; l && l->name; l++) {
+		if (span_eq(span_of(l->name), name))
+			return err_set(e, EINVAL, TR("%s%s (%s) is not in this version of Tocsin (%s)",
+						     "此版本的 Tocsin 没有 %s%s（%s）；版本 %s"),
+				       dashes, l->name, tx(l->what), TOCSIN_VERSION);
+	}
+	return 0;
+}
+
 static int unknown_opt(const struct verb *v, const char *word, struct span name, struct err *e)
 {
 	const char *names[MAX_CANDIDATES];
 	char typed[64], hint[128];
 	size_t n = 0;
 
+	int r = v && word[1] == '-' ? refuse_later(v->later, name, "--", e) : 0;
+	if (r < 0)
+		return r;
 	for (size_t i = 0; v && i < v->n_opts && n < MAX_CANDIDATES; i++)
 		names[n++] = v->opts[i].name;
 	for (size_t i = 0; i < opt_common_count && n < MAX_CANDIDATES; i++)
@@ -284,6 +314,9 @@ int verb_unknown(const char *name, struct err *e)
 	char hint[128];
 	size_t n = 0;
 
+	int r = refuse_later(later_verbs, span_of(name), "", e);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < verb_count && n < MAX_CANDIDATES; i++)
 		names[n++] = verbs[i]->name;
 	return err_set(e, EINVAL, TR("unknown command '%s'%s", "未知命令“%s”%s"), name,

@@ -42,6 +42,19 @@ struct args { /* what is not an option */
 	bool dashes; /* "--" stood before them */
 };
 
+struct opt_table {
+	struct tx title;
+	bool (*row)(size_t i, const char **name, struct tx *help); /* false: no more */
+	size_t column; /* of the right side, in the help */
+	bool once;     /* the manual page has it in a section of its own */
+};
+
+/* A flag or verb that the contract names and this version does not have: refused as that, and not in the help. */
+struct opt_later {
+	const char *name;
+	struct tx what;
+};
+
 struct verb {
 	const char *name;
 	struct tx args;  /* "[--] COMMAND [ARG…]" */
@@ -53,8 +66,9 @@ struct verb {
 	bool command; /* options end at the first argument: the rest is somebody else's command */
 	bool files;   /* arguments are file names, for completion */
 	const char *const *(*words)(void); /* arguments that it knows, for completion; may be NULL */
-	struct tx topic;                   /* a table of its own in the help: its title, */
-	bool (*topic_row)(size_t i, const char **name, struct tx *help); /* and its rows; false: no more */
+	const struct opt_table *tables; /* of its own, in the help */
+	size_t n_tables;
+	const struct opt_later *later; /* ends with a name of NULL */
 	int (*run)(void *values, const struct args *a);
 };
 
@@ -90,6 +104,9 @@ struct buf;
 void help_all(struct buf *ret, size_t width);
 void help_verb(const struct verb *v, struct buf *ret, size_t width);
 void help_man(struct buf *ret);
+/* manual.c: rows of tables */
+bool manual_status(size_t i, const char **name, struct tx *help);
+bool manual_variable(size_t i, const char **name, struct tx *help);
 extern const char *const completion_shells[];
 bool help_completion(const char *shell, struct buf *ret);
 /* "--report FILE|-", "--rerun-fails[=N]" */

@@ -165,10 +165,13 @@ static int one_round(struct round *t, struct err *e)
 	struct failed *left = arena_alloc(mem, (n * 64 + 1) * sizeof(*left));
 	struct span *tests = arena_alloc(mem, (n + 1) * sizeof(*tests));
 	bool *done = arena_alloc(mem, n + 1);
-	int r = left && tests && done ? 0 : err_set(e, ENOMEM, TR("no memory", "内存不足"));
+	int r = 0;
 
+	if (!left || !tests || !done)
+		return err_set(e, ENOMEM, TR("no memory", "内存不足"));
 	t->duration = 0;
 	t->n_again = 0;
+	junit_again(t->s->junit, false);
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		size_t k = 0;
 		for (size_t j = i; j < n && !done[i]; j++) {

@@ -66,15 +66,20 @@ static void say_end(struct buf *b, const struct report *r)
 
 static void headline(struct block *k)
 {
+	CLEANUP(buf_free) struct buf rest = { 0 };
 	const struct report *r = k->r;
 
 	buf_adds(k->b, "tocsin: ");
 	say_paint(k->b, k->t, outcome_paint(r->outcome), outcome_title(r->outcome));
 	if (r->summary && *r->summary) {
-		buf_adds(k->b, TR(": ", "："));
-		say_clean(k->b, span_of(r->summary));
+		buf_adds(&rest, TR(": ", "："));
+		say_clean(&rest, span_of(r->summary));
 	}
-	say_end(k->b, r);
+	say_end(&rest, r);
+	if (k->t->tty)
+		say_wrap(k->b, buf_view(&rest), 8 + text_width(span_of(outcome_title(r->outcome))), 2, k->width);
+	else
+		buf_span(k->b, buf_view(&rest));
 	buf_addc(k->b, '\n');
 }
 

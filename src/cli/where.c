@@ -139,22 +139,49 @@ static void count_dir(struct count *c, const char *path, int depth)
 		closedir(d);
 }
 
-int64_t where_count(const char *dir, const char *const *patterns, size_t n)
+static bool is_meta(struct span p) /* a word for many packages */
+{
+	static const char *const words[] = { "all", "std", "cmd", "tool", "work" };
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (span_eq(p, span_of(words[i])))
+			return true;
+	}
+	return false;
+}
+
+/* "./sub/..." and "MODULE/sub/..." as a directory. False: it may be anywhere. */
+static bool pattern_dir(const char *dir, const char *module, struct span p, struct buf *ret)
+{
+	struct span base;
+
+	if (!span_ends(p, S("/...")))
+		return false;
+	base = span_head(p, p.n - 4);
+	if (p.p[0] != '.') {
+		if (!module || !span_skip(&base, span_of(module)) || (base.n && base.p[0] != '/'))
+			return false;
+		span_skip(&base, S("/"));
+	}
+	CLEANUP(mem_free) char *sub = mem_dup(base.n ? base.p : ".", base.n ? base.n : 1);
+	path_join(ret, dir ? dir : ".", sub ? sub : ".");
+	return !ret->bad;
+}
+
+int64_t where_count(const char *dir, const char *module, const char *const *patterns, size_t n)
 {
 	struct count c = { 0 };
 
 	for (size_t i = 0; i < n; i++) {
 		CLEANUP(buf_free) struct buf at = { 0 };
 		struct span p = span_of(patterns[i]);
+		if (is_meta(p))
+			return 0;
 		if (span_find(p, S("...")) == SPAN_NONE) {
 			c.packages++;
 			continue;
 		}
-		if (p.p[0] != '.' || !span_ends(p, S("/...")))
-			return 0;
-		CLEANUP(mem_free) char *base = mem_dup(p.p, p.n - 4);
-		path_join(&at, dir ? dir : ".", base ? base : ".");
-		if (at.bad)
+		if (!pattern_dir(dir, module, p, &at))
 			return 0;
 		count_dir(&c, at.p, 0);
 	}

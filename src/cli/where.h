@@ -11,6 +11,9 @@ struct site {
 };
 /* dir: of `go -C`, may be NULL. */
 void where_read(struct arena *mem, const char *dir, struct site *ret);
-/* How many packages a pattern such as ./... names, by looking: directories with Go files. 0: not known. */
-int64_t where_count(const char *dir, const char *const *patterns, size_t n);
+/*
+ * How many packages a pattern such as ./... or MODULE/... names, by looking: directories with Go files. 0: not known.
+ * (`go list` would know all patterns; but it may fetch modules, and takes CPU time from the build that it announces.)
+ */
+int64_t where_count(const char *dir, const char *module, const char *const *patterns, size_t n);
 #endif

@@ -80,10 +80,10 @@ static void take_output(struct judge *j, struct jpkg *p, struct span test, struc
 		read_line(j, p, t, out);
 	*midline = !ends_line(out);
 	if (t) {
-		t->escaped = true;
+		t->out.escaped = true;
 		test_append(j, t, (struct span){ out.p, out.n });
-	} else if (p->out.len < OUT_MAX) {
-		buf_span(&p->out, jstr_text(out, &j->scratch));
+	} else {
+		kept_add(&p->out, jstr_text(out, &j->scratch));
 	}
 	say_output(j, span_of(p->name), test, out);
 }
@@ -192,8 +192,10 @@ static void package_event(struct judge *j, struct jpkg *p, const struct gotest_e
 		p->started = true;
 		notify(j, &(struct notice){ .kind = NOTICE_PKG_START, .package = span_of(p->name), .seconds = -1 });
 	} else if (results[ev->action]) {
+		/* Before Go 1.12 the event of a package was "pass" whenever no test of it had failed. */
+		enum result result = p->said_failed ? RESULT_FAIL : results[ev->action];
 		p->verbose = true;
-		pkg_end(j, p, results[ev->action], ev->elapsed, name_text(ev->failed_build, &j->scratch2));
+		pkg_end(j, p, result, ev->elapsed, name_text(ev->failed_build, &j->scratch2));
 	}
 }
 

@@ -24,15 +24,12 @@ struct jfinding *finding_new(struct judge *j, enum cause c, bool soft)
 		limit_say(j, TR("more than 1,000 findings: the rest are counted only", "问题超过 1000 个，其余只计数"));
 		return NULL;
 	}
-	if (j->n_findings == j->cap_findings) {
-		size_t cap = j->cap_findings ? j->cap_findings * 2 : 16;
-		struct jfinding *f = mem_resize(j->findings, cap * sizeof(*f));
-		if (!f) {
-			j->no_memory = true;
-			return NULL;
-		}
-		j->findings = f;
-		j->cap_findings = cap;
+	/* All at once, though few are ever touched: callers hold on to findings while they make others. */
+	if (!j->findings)
+		j->findings = mem_alloc(FINDINGS_MAX * sizeof(*j->findings));
+	if (!j->findings) {
+		j->no_memory = true;
+		return NULL;
 	}
 	struct jfinding *f = &j->findings[j->n_findings++];
 	*f = (struct jfinding){ .soft = soft };
@@ -352,101 +349,4 @@ enum cause crash_cause(const struct crash *c, bool in_test)
 		return !strcmp(c->signal, "SIGSEGV") || !strcmp(c->signal, "SIGBUS") || !strcmp(c->signal, "SIGABRT") ?
 			       CAUSE_GO_CGO_CRASH : CAUSE_PROC_SIGNAL;
 	return CAUSE_GO_FATAL;
-}
-
-/* ---- the output of a failed test ---- */
-
-static bool is_frame(enum line_kind k)
-{
-	return (k >= LINE_TEST_RUN && k <= LINE_TEST_NAME) || (k >= LINE_TEST_PASS && k <= LINE_TEST_BENCH);
-}
-
-/* Words by which people say what went wrong; a log line with one of them beats one without. */
-static bool says_failure(struct span s)
-{
-	static const struct span words[] = {
-		{ "got", 3 }, { "want", 4 }, { "expect", 6 }, { "rror", 4 }, { "fail", 4 }, { "Fail", 4 }, { "unexpected", 10 },
-		{ "mismatch", 8 }, { "not equal", 9 }, { "Not equal", 9 }, { "should", 6 }, { "!=", 2 }, { "invalid", 7 },
-		{ "wrong", 5 }, { "missing", 7 }, { "race detected", 13 },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		if (span_find(s, words[i]) != SPAN_NONE)
-			return true;
-	}
-	return false;
-}
-
-/* An assertion library prints the place alone and the reason below it, as "Error:  …". */
-static struct span message_below(struct span rest)
-{
-	struct span first = { 0 };
-
-	for (int i = 0; rest.n && i < 12; i++) {
-		struct goline g;
-		struct span line = span_cut(&rest, '\n'), text = span_trim(line);
-		goline_read(line, &g);
-		if (is_frame(g.kind) || g.kind == LINE_TEST_LOG)
-			break;
-		if (span_skip(&text, S("Error:")))
-			return span_trim(text);
-		if (!first.p && text.n && !span_starts(text, S("Error Trace:")) && span_chr(text, ':') != text.n - 1)
-			first = text;
-	}
-	return first;
-}
-
-void test_message(struct span out, struct span *message, struct span *file, int *line)
-{
-	struct span rest = out, last_plain = { 0 };
-	bool said = false;
-
-	*message = *file = (struct span){ 0 };
-	*line = 0;
-	while (rest.n) {
-		struct goline g;
-		struct span l = span_cut(&rest, '\n');
-		goline_read(l, &g);
-		if (g.kind == LINE_TEST_LOG && !said) {
-			struct span text = span_trim(g.text);
-			if (!text.n)
-				text = message_below(rest);
-			*message = text;
-			*file = g.file;
-			*line = g.line;
-			said = says_failure(text);
-		} else if (!is_frame(g.kind) && g.kind != LINE_TEST_LOG && span_trim(l).n) {
-			last_plain = l;
-		}
-	}
-	if (!message->n && last_plain.n)
-		*message = span_trim(last_plain);
-}
-
-/* Drop the frame lines, keep what fits around the message: the head when all of it fits, else from the message on. */
-void test_excerpt(struct judge *j, struct span out, struct span *ret)
-{
-	CLEANUP(buf_free) struct buf b = { .max = OUT_MAX * 2 };
-	struct span rest = out, message, file;
-	size_t at_message = 0;
-	int line;
-
-	test_message(out, &message, &file, &line);
-	while (rest.n) {
-		struct goline g;
-		struct span l = span_cut(&rest, '\n');
-		goline_read(l, &g);
-		if (g.kind >= LINE_TEST_RUN && g.kind <= LINE_TEST_NAME)
-			continue;
-		if (message.p && l.p <= message.p && message.p <= l.p + l.n)
-			at_message = b.len;
-		buf_span(&b, l);
-		buf_addc(&b, '\n');
-	}
-	struct span text = buf_view(&b);
-	if (text.n > EXCERPT_MAX - 64 && at_message > 1024) {
-		size_t from = at_message - 1024, nl = span_chr(span_from(text, from), '\n');
-		text = span_from(text, nl == SPAN_NONE ? from : from + nl + 1);
-	}
-	finding_text(j, ret, text);
 }

@@ -36,7 +36,8 @@ int judge_new(const struct judge_config *c, struct judge **ret, struct err *e)
 		return err_set(e, ENOMEM, TR("out of memory", "内存不足"));
 	j->cfg = *c;
 	j->exit_status_seen = -1;
-	int r = match_new(&j->match, e);
+	j->match = c->match;
+	int r = c->match ? 0 : match_new(&j->match, e);
 	if (r < 0) {
 		mem_free(j);
 		return r;
@@ -189,6 +190,7 @@ void judge_free(struct judge *j)
 		pkg_free(j, &j->text[i].pkg);
 		block_free(&j->text[i].block);
 		buf_free(&j->text[i].tail);
+		buf_free(&j->text[i].head);
 		buf_free(&j->text[i].clean);
 	}
 	pool_free(j);
@@ -202,7 +204,7 @@ void judge_free(struct judge *j)
 	mem_free(j->nested);
 	mem_free(j->panics);
 	mem_free(j->failed);
-	match_free(j->match);
+	match_free(j->cfg.match ? NULL : j->match);
 	arena_free(&j->mem);
 	mem_free(j);
 }

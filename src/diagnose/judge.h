@@ -45,6 +45,7 @@ struct judge_config {
 	const char *const *packages; /* the package arguments of a direct go test; NULL-terminated; may be NULL */
 	notice_fn *notice;      /* may be NULL */
 	void *notice_ctx;
+	struct match *match;    /* lent: judges one after another can share one (match_new); NULL: one of its own */
 };
 
 int judge_new(const struct judge_config *c, struct judge **ret, struct err *e);

@@ -387,6 +387,8 @@ const struct cause_match *match_text(struct match *m, struct span text, unsigned
 	if (!text.n || !build(m))
 		return NULL;
 	text = without_responses(m, text);
+	if (!text.p)
+		return NULL;
 	for (size_t i = 0; i < cause_match_count; i++)
 		m->rows[i].found = 0;
 	scan(m, text, where);

@@ -26,10 +26,8 @@ static void pool_give(struct judge *j, struct jtest *t)
 {
 	struct jtest keep = { .name = t->name, .name_cap = t->name_cap, .out = t->out, .next = j->pool };
 
-	j->out_total -= t->out.len;
-	if (keep.out.cap > 4096) /* a few large ones must not pin memory */
-		buf_free(&keep.out);
-	buf_clear(&keep.out);
+	j->out_total -= kept_size(&t->out);
+	kept_clear(&keep.out);
 	*t = keep;
 	j->pool = t;
 }
@@ -39,7 +37,7 @@ void pool_free(struct judge *j)
 	for (struct jtest *t = j->pool, *next; t; t = next) {
 		next = t->next;
 		mem_free(t->name);
-		buf_free(&t->out);
+		kept_free(&t->out);
 		mem_free(t);
 	}
 	j->pool = NULL;
@@ -89,35 +87,17 @@ struct jtest *test_start(struct judge *j, struct jpkg *p, struct span name)
 	return t;
 }
 
-/* Output keeps its first OUT_HEAD bytes and its newest: a failure is explained by one of the two. */
 void test_append(struct judge *j, struct jtest *t, struct span raw)
 {
-	struct buf *b = &t->out;
+	size_t before = kept_size(&t->out);
 
-	if (b->len + raw.n > OUT_MAX) {
-		size_t tail = OUT_MAX - OUT_HEAD - 2048, drop;
-		if (raw.n > tail)
-			raw = span_from(raw, raw.n - tail);
-		drop = b->len > OUT_HEAD ? b->len - OUT_HEAD : 0;
-		if (drop > 0 && raw.n < tail)
-			drop = drop > tail - raw.n ? drop - (tail - raw.n) : 0;
-		size_t head = b->len < OUT_HEAD ? b->len : OUT_HEAD;
-		if (drop) {
-			memmove(b->p + head, b->p + head + drop, b->len - head - drop);
-			b->len -= drop;
-			j->out_total -= drop;
-		}
-		t->cut = true;
-		if (b->len + raw.n > OUT_MAX)
-			return;
-	}
-	if (j->out_total + raw.n > OUT_TOTAL) {
+	if (t->out.b.len + raw.n <= OUT_MAX && j->out_total + raw.n > OUT_TOTAL) {
 		limit_say(j, TR("output of running tests above 12 MiB in all was not kept for excerpts",
 				"运行中测试的输出总计超过 12 MiB 的部分未保留用于摘录"));
 		return;
 	}
-	j->out_total += raw.n;
-	buf_span(b, raw);
+	kept_add(&t->out, raw);
+	j->out_total += kept_size(&t->out) - before; /* may shrink */
 }
 
 /* ---- packages ---- */
@@ -127,7 +107,7 @@ void pkg_reset(struct judge *j, struct jpkg *p)
 	struct jtest *t;
 	char *name = p->name;
 	struct map tests = p->tests;
-	struct buf out = p->out;
+	struct kept out = p->out;
 	struct crash *crash = p->crash, *race = p->race;
 	bool soft = p->soft;
 	size_t at = 0;
@@ -141,7 +121,7 @@ void pkg_reset(struct judge *j, struct jpkg *p)
 		p->failed = t->next;
 		pool_give(j, t);
 	}
-	buf_clear(&out);
+	kept_clear(&out);
 	if (crash)
 		crash_clear(crash);
 	if (race)
@@ -155,7 +135,7 @@ void pkg_free(struct judge *j, struct jpkg *p)
 {
 	pkg_reset(j, p);
 	map_free(&p->tests);
-	buf_free(&p->out);
+	kept_free(&p->out);
 	if (p->crash)
 		crash_free(p->crash);
 	if (p->race)
@@ -267,14 +247,8 @@ static void say_test_end(struct judge *j, struct jpkg *p, struct jtest *t)
 
 	if (!j->cfg.notice)
 		return;
-	if (t->result == RESULT_FAIL || t->result == RESULT_SKIP) {
-		n.text = buf_view(&t->out);
-		if (t->escaped) {
-			buf_clear(&j->scratch2);
-			json_unescape(n.text, &j->scratch2);
-			n.text = buf_view(&j->scratch2);
-		}
-	}
+	if (t->result == RESULT_FAIL || t->result == RESULT_SKIP)
+		n.text = kept_text(&t->out, &j->scratch2);
 	notify(j, &n);
 }
 
@@ -315,7 +289,7 @@ void test_end(struct judge *j, struct jpkg *p, struct span name, enum result res
 		keep_failed(j, p, t);
 		return;
 	}
-	if (result == RESULT_PASS && !t->framed && !p->unframed[0] && p->verbose && t->escaped)
+	if (result == RESULT_PASS && !t->framed && !p->unframed[0] && p->verbose && t->out.escaped)
 		name_copy(p->unframed, sizeof(p->unframed), name);
 	p->passed += result == RESULT_PASS;
 	p->skipped += result == RESULT_SKIP;
@@ -394,11 +368,13 @@ static void note_outside(struct jpkg *p, const struct goline *g) /* lines that o
 		p->fail_line = true;
 		break;
 	case LINE_PKG_OK:
+		p->said_failed = false;
 		p->cached = g->cached;
 		if (span_find(g->note, S("[no tests to run]")) != SPAN_NONE)
 			p->no_tests = true;
 		break;
 	case LINE_PKG_FAIL:
+		p->said_failed = p->name && span_eq(g->package, span_of(p->name));
 		name_copy(p->reason, sizeof(p->reason), g->note);
 		break;
 	case LINE_PKG_NO_FILES:
@@ -477,7 +453,7 @@ static enum result glued_end(struct judge *j, struct jtest *t)
 	struct span name = { t->name, t->name_len };
 
 	for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
-		struct span rest = buf_view(&t->out);
+		struct span rest = buf_view(&t->out.b);
 		size_t at;
 		while ((at = span_find(rest, marks[i].mark)) != SPAN_NONE) {
 			rest = span_from(rest, at + marks[i].mark.n);
@@ -554,11 +530,15 @@ static bool has_failed_child(struct jpkg *p, struct jtest *t)
 
 static struct span test_out(struct judge *j, struct jtest *t)
 {
-	if (!t->escaped)
-		return buf_view(&t->out);
-	buf_clear(&j->scratch);
-	json_unescape(buf_view(&t->out), &j->scratch);
-	return buf_view(&j->scratch);
+	return kept_text(&t->out, &j->scratch);
+}
+
+/* The output of a test that never ended, or of a failed one; else the package's own. */
+static struct span own_words(struct judge *j, struct jpkg *p, const char *test)
+{
+	struct jtest *t = test && *test ? map_get(&p->tests, span_of(test)) : NULL;
+
+	return t && t->out.b.len ? test_out(j, t) : kept_text(&p->out, &j->scratch);
 }
 
 /* Is the failed test t the one that the crash speaks of (or a parent or child of it)? */
@@ -595,10 +575,13 @@ static struct jfinding *timeout_finding(struct judge *j, struct jpkg *p, const c
 {
 	struct jfinding *f = finding_new(j, CAUSE_TEST_TIMEOUT, p->soft);
 	const char *test = unfinished;
+	char top[200];
 
 	if (!f)
 		return NULL;
 	if (p->crash && p->crash->kind == CRASH_TIMEOUT) {
+		if (!test[0] && crash_test(p->crash, top, sizeof(top))) /* no list before Go 1.20, no name without -v */
+			test = top;
 		/* the innermost running test: the last of the list that has no child in it */
 		if (p->crash->n_tests)
 			test = p->crash->tests[p->crash->n_tests - 1];
@@ -611,7 +594,7 @@ static struct jfinding *timeout_finding(struct judge *j, struct jpkg *p, const c
 	} else {
 		finding_line(j, &f->f.message, span_of(TR("the test binary hung past its deadline and was killed",
 							     "测试程序超过期限仍未退出，被杀死")));
-		finding_text(j, &f->f.excerpt, buf_view(&p->out));
+		excerpt_make(j, own_words(j, p, unfinished), EXCERPT_ENDS, &f->f.excerpt);
 	}
 	f->f.package = arena_span(&j->mem, span_of(p->name));
 	f->f.test = test[0] ? arena_span(&j->mem, span_of(test)) : (struct span){ 0 };
@@ -660,7 +643,7 @@ static struct jfinding *plain_finding(struct judge *j, struct jpkg *p, enum caus
 	f->f.package = arena_span(&j->mem, span_of(p->name));
 	f->f.test = test && *test ? arena_span(&j->mem, span_of(test)) : (struct span){ 0 };
 	finding_line(j, &f->f.message, span_of(message));
-	finding_text(j, &f->f.excerpt, buf_view(&p->out));
+	excerpt_make(j, own_words(j, p, test), EXCERPT_ENDS, &f->f.excerpt);
 	return f;
 }
 
@@ -672,7 +655,7 @@ static void race_place(struct judge *j, struct jfinding *f, struct jpkg *p)
 
 static void failed_test_finding(struct judge *j, struct jpkg *p, struct jtest *t)
 {
-	struct span out = t->out.len ? test_out(j, t) : buf_view(&p->out), message, file; /* 1.19's fuzz targets have no run */
+	struct span out = t->out.b.len ? test_out(j, t) : kept_text(&p->out, &j->scratch), message, file; /* 1.19's fuzz targets have no run */
 	int line;
 	const struct cause_match *m = match_text(j->match, span_head(out, OUT_MAX), IN_TEST);
 	enum cause c = t->race ? CAUSE_TEST_RACE : t->fuzz ? CAUSE_TEST_FUZZ : CAUSE_TEST_FAIL;
@@ -692,7 +675,7 @@ static void failed_test_finding(struct judge *j, struct jpkg *p, struct jtest *t
 	if (file.p)
 		finding_file(j, f, f->f.package, file, line);
 	finding_line(j, &f->f.message, message.n ? message : span_of(TR("failed without a message", "失败，没有给出信息")));
-	test_excerpt(j, out, &f->f.excerpt);
+	excerpt_make(j, out, EXCERPT_TEST, &f->f.excerpt);
 	if (c == CAUSE_TEST_RACE && p->race) {
 		f->f.file = (struct span){ 0 };
 		race_place(j, f, p);
@@ -712,8 +695,8 @@ static void fold_same_names(struct judge *j, struct jpkg *p)
 			t->folded = true;
 			c->ran |= t->ran;
 			c->race |= t->race;
-			if (c->escaped == t->escaped)
-				test_append(j, c, buf_view(&t->out)); /* bounded and counted */
+			if (c->out.escaped == t->out.escaped)
+				test_append(j, c, buf_view(&t->out.b)); /* bounded and counted */
 			break;
 		}
 	}
@@ -797,7 +780,7 @@ bool blame_build(struct judge *j, struct span package, bool soft, struct span fa
 /* Its diagnostics may come later, on the other stream: the end of the run decides. */
 static void failed_build_later(struct judge *j, struct jpkg *p)
 {
-	const struct cause_match *m = match_text(j->match, buf_view(&p->out), IN_BUILD | IN_GO);
+	const struct cause_match *m = match_text(j->match, kept_text(&p->out, &j->scratch), IN_BUILD | IN_GO);
 	struct jfinding *f;
 
 	if (!m && j->unblamed.len < (1 << 20) && p->name) {
@@ -827,29 +810,27 @@ static bool glued_failure(struct span said, struct span *name)
 /* A package that failed although no test of it failed and nothing crashed. */
 static void unexplained(struct judge *j, struct jpkg *p, const char *unfinished)
 {
-	struct jtest *last = map_get(&p->tests, span_of(unfinished));
-	struct span said = last && last->out.len ? test_out(j, last) : buf_view(&p->out);
+	struct span said = own_words(j, p, unfinished), name, message, file;
 	const struct cause_match *m = match_text(j->match, said, IN_TEST);
 	struct jfinding *f;
-	struct span name;
+	int line;
 
 	if (m) {
+		test_message(said, &message, &file, &line);
+		message = arena_span(&j->mem, message); /* said does not outlive the next finding */
 		f = plain_finding(j, p, m->cause, unfinished, "");
 		if (f) {
 			f->f.classes = m->classes;
 			f->f.advice = span_of(m->advice.en ? tx(m->advice) : NULL);
-			struct span first = said;
-			finding_text(j, &f->f.excerpt, said);
-			finding_line(j, &f->f.message, span_trim(span_cut(&first, '\n')));
+			finding_line(j, &f->f.message, message);
 		}
 		return;
 	}
 	if (glued_failure(said, &name)) { /* a print without newline hid the frame line */
-		f = plain_finding(j, p, CAUSE_TEST_FAIL, NULL, TR("failed; its output does not end its line", "失败；输出末尾没有换行"));
-		if (f) {
-			f->f.test = arena_span(&j->mem, name);
-			finding_text(j, &f->f.excerpt, said);
-		}
+		name = arena_span(&j->mem, name);
+		f = plain_finding(j, p, CAUSE_TEST_FAIL, unfinished, TR("failed; its output does not end its line", "失败；输出末尾没有换行"));
+		if (f)
+			f->f.test = name;
 		return;
 	}
 	f = plain_finding(j, p, CAUSE_TEST_EXIT, unfinished,
@@ -857,8 +838,6 @@ static void unexplained(struct judge *j, struct jpkg *p, const char *unfinished)
 					     "测试程序在此测试运行时退出（os.Exit 或 log.Fatal？）") :
 					  TR("the test binary ended with a failure status although no test failed",
 					     "没有测试失败，测试程序却以失败状态退出"));
-	if (f && last)
-		test_excerpt(j, test_out(j, last), &f->f.excerpt);
 	if (f && p->exit_status >= 0) {
 		buf_clear(&j->scratch);
 		buf_addf(&j->scratch, "%.*s: exit status %d", SPAN_ARG(f->f.message), p->exit_status);
@@ -1028,7 +1007,8 @@ void pkg_abandon(struct judge *j, struct jpkg *p, bool said_success)
 	int64_t open = take_unfinished(j, p, unfinished, sizeof(unfinished));
 	struct jfinding *f = NULL;
 
-	if (!p->started && !p->verbose && !open && !p->n_failed)
+	bool only_words = !j->packages_seen && j->json_events && kept_size(&p->out); /* 1.19 has no start event */
+	if (!p->started && !p->verbose && !open && !p->n_failed && !only_words)
 		return;
 	if (p->crash && p->crash->kind == CRASH_TIMEOUT)
 		f = timeout_finding(j, p, unfinished);

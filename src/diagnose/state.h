@@ -15,6 +15,7 @@
 enum {
 	OUT_MAX = 12288,          /* kept output of one running test, or of a package outside its tests */
 	OUT_HEAD = 4096,          /* of which the first bytes; the rest is the newest */
+	HEAD_MAX = 1500,          /* the first lines of a stream's text */
 	OUT_TOTAL = 12 << 20,     /* of all running tests together */
 	EXCERPT_MAX = 4096,
 	BLOCK_MAX = 8192,         /* one build block or error of the go command */
@@ -30,12 +31,21 @@ enum {
 	LINE_MAX_KEPT = 1 << 20,
 };
 
+struct kept { /* output in bounded memory */
+	struct buf b;        /* still escaped when it came from JSON */
+	struct buf said;     /* log lines from the gap */
+	size_t head;         /* b's bytes in front of the gap */
+	int64_t lines;       /* all that were added */
+	int looked;          /* lines that were read on their way out */
+	bool cut, escaped;   /* cut: there is a gap */
+};
+
 struct jtest {
 	struct jtest *next;
 	char *name;
 	size_t name_len, name_cap;
-	struct buf out;      /* still escaped when it came from JSON */
-	bool folded, escaped, ran, framed, child_failed, midline, race, fuzz, cut;
+	struct kept out;
+	bool folded, ran, framed, child_failed, midline, race, fuzz;
 	enum result result;
 	double seconds;
 	int64_t order;
@@ -52,7 +62,7 @@ struct jpkg {
 	struct jtest *failed, **failed_end, *last_failed; /* in order */
 	size_t n_failed_kept;
 	int64_t passed, n_failed, skipped, ghosts;
-	struct buf out;      /* outside tests; unescaped */
+	struct kept out;     /* outside tests; unescaped */
 	struct crash *crash, *race;
 	bool crash_open, race_open;
 	char crash_test[200]; /* the test that the crash's text was credited to */
@@ -63,6 +73,7 @@ struct jpkg {
 	int exit_status;     /* -1: not printed */
 	int races;
 	bool started, ended, soft, midline, pass_line, fail_line, no_tests, no_files, cached, verbose, after_end;
+	bool said_failed;    /* its last word is its own "FAIL\tpkg\t0.1s" */
 	bool fuzz, race_outside, io_incomplete, wedged, os_exit_0, goexit, printed_stack;
 	int64_t order;
 };
@@ -106,11 +117,14 @@ struct text_ctx {
 	struct block block;
 	struct jtest *logs_of; /* text mode: the failed test whose log lines follow */
 	struct buf tail, clean;
+	struct buf head;     /* the first lines since the last package ended */
+	int64_t since_lines, since_bytes, head_lines; /* since then, and of head */
 	char not_found[200];   /* a shell's "foo: not found" */
 	char loader[300];
 	bool any;            /* something was read */
 	bool esc;            /* the lines at hand may hold ANSI sequences */
 	bool vet_json;
+	bool marked;           /* frames of this test binary begin with ^V */
 	char vet_json_pkg[200];
 };
 
@@ -133,7 +147,7 @@ struct judge {
 	bool finished;
 	struct buf scratch, scratch2;
 	struct jfinding *findings;
-	size_t n_findings, cap_findings;
+	size_t n_findings;
 	int64_t dropped_findings;
 	struct nested *nested;
 	size_t n_nested, cap_nested;
@@ -176,8 +190,21 @@ struct jfinding *block_finding(struct judge *j, struct block *b, bool soft, bool
 void block_clear(struct block *b);
 void block_free(struct block *b);
 enum cause crash_cause(const struct crash *c, bool in_test);
+
+/* excerpt.c: EXCERPT_TEST shows the first failure with its context, EXCERPT_ENDS how it began and how it ended */
+enum excerpt_kind { EXCERPT_TEST, EXCERPT_ENDS };
+void excerpt_make(struct judge *j, struct span text, enum excerpt_kind kind, struct span *ret);
+bool says_failure(struct span s);
 void test_message(struct span out, struct span *message, struct span *file, int *line);
-void test_excerpt(struct judge *j, struct span out, struct span *ret);
+void gap_add(struct buf *b, int64_t lines); /* "… 12 lines left out …"; 0: how many is not known */
+
+/* kept.c */
+void kept_add(struct kept *k, struct span raw);
+size_t kept_size(const struct kept *k);
+/* Unescaped, with a mark where lines are left out: in *room, or where it is. */
+struct span kept_text(const struct kept *k, struct buf *room);
+void kept_clear(struct kept *k); /* memory of common size is kept */
+void kept_free(struct kept *k);
 
 /* package.c */
 struct jpkg *pkg_get(struct judge *j, struct span name);
@@ -199,9 +226,13 @@ bool blame_build(struct judge *j, struct span package, bool soft, struct span fa
 /* text.c */
 void text_line(struct text_ctx *x, struct span line, bool cut);
 void text_end(struct text_ctx *x);
+bool text_ends(const struct text_ctx *x, struct span tail, size_t max, struct buf *ret);
 
 /* package.c, at the very end: packages that never ended */
 void pkg_abandon(struct judge *j, struct jpkg *p, bool said_success);
+
+/* masked.c */
+void masked_add(struct judge *j, struct nested *n);
 
 /* verdict.c */
 int verdict_make(struct judge *j, struct report *r, struct err *e);

@@ -40,6 +40,9 @@ static bool ends_block(enum line_kind k)
 	case LINE_PASS:
 	case LINE_FAIL:
 	case LINE_PANIC:
+	case LINE_AFTER_END:
+	case LINE_TEST_TIMEOUT:
+	case LINE_OS_EXIT_0:
 	case LINE_FATAL:
 	case LINE_FATAL_SIGNAL:
 	case LINE_RACE:
@@ -114,10 +117,62 @@ static void text_append(struct text_ctx *x, struct jtest *t, struct span line)
 	test_append(x->j, t, S("\n"));
 }
 
-/* What was printed last before the package's own line: all there is when a test binary just left. */
+static void restart_head(struct text_ctx *x)
+{
+	buf_clear(&x->head);
+	x->since_lines = x->since_bytes = x->head_lines = 0;
+}
+
+/* The first lines since the last package ended: how what failed began. */
+static void keep_head(struct text_ctx *x, struct span line)
+{
+	if (x->head_lines == x->since_lines && x->head.len + line.n < HEAD_MAX) {
+		buf_span(&x->head, line);
+		buf_addc(&x->head, '\n');
+		x->head_lines++;
+	}
+	x->since_lines++;
+	x->since_bytes += (int64_t)line.n + 1;
+}
+
+static int64_t line_count(struct span s)
+{
+	int64_t n = 0;
+
+	for (; s.n; n++)
+		span_cut(&s, '\n');
+	return n;
+}
+
+/* Whole lines at the end of text, at most max bytes. */
+static struct span last_lines(struct span text, size_t max)
+{
+	if (text.n <= max)
+		return text;
+	struct span s = span_from(text, text.n - max);
+	size_t nl = span_chr(s, '\n');
+	return nl == SPAN_NONE ? s : span_from(s, nl + 1);
+}
+
+/* How it began, a mark for what is left out, the last `max` bytes of tail. False: tail holds it all. */
+bool text_ends(const struct text_ctx *x, struct span tail, size_t max, struct buf *ret)
+{
+	struct span last = last_lines(tail, max);
+	int64_t left = x->since_lines - x->head_lines - line_count(last);
+
+	if (x->since_bytes <= (int64_t)last.n || left <= 0)
+		return false;
+	buf_span(ret, buf_view(&x->head));
+	gap_add(ret, left);
+	buf_span(ret, last);
+	return true;
+}
+
+/* What was printed around the package's own line: all there is when a test binary just left. */
 static void keep_context(struct text_ctx *x, struct span line)
 {
 	struct span tail = buf_view(&x->tail), rest = tail, before;
+	CLEANUP(buf_free) struct buf ends = { .max = OUT_MAX };
 	size_t at = SPAN_NONE, step, skip = 0;
 
 	while ((step = span_find(rest, line)) != SPAN_NONE) {
@@ -127,18 +182,21 @@ static void keep_context(struct text_ctx *x, struct span line)
 	}
 	if (at == SPAN_NONE)
 		return;
-	buf_clear(&x->pkg.out);
+	kept_clear(&x->pkg.out);
 	before = span_head(tail, at);
-	if (before.n > 1500)
-		before = span_from(before, before.n - 1500);
+	if (text_ends(x, before, EXCERPT_MAX, &ends)) {
+		kept_add(&x->pkg.out, buf_view(&ends));
+		return;
+	}
+	before = last_lines(before, EXCERPT_MAX);
 	while (before.n) { /* not the words of the package before it */
 		struct span l = span_cut(&before, '\n');
 		if (span_starts(l, S("FAIL\t")) || span_starts(l, S("ok  \t")) || span_starts(l, S("?   \t"))) {
-			buf_clear(&x->pkg.out);
+			kept_clear(&x->pkg.out);
 			continue;
 		}
-		buf_span(&x->pkg.out, l);
-		buf_addc(&x->pkg.out, '\n');
+		kept_add(&x->pkg.out, l);
+		kept_add(&x->pkg.out, S("\n"));
 	}
 }
 
@@ -165,6 +223,7 @@ static void text_pkg_end(struct text_ctx *x, const struct goline *g, struct span
 		p->no_tests = true;
 	x->logs_of = NULL;
 	pkg_end(x->j, p, results[g->kind], g->seconds, (struct span){ 0 });
+	restart_head(x);
 	mem_free(name);
 	p->name = NULL;
 }
@@ -178,6 +237,8 @@ static bool test_text(struct text_ctx *x, const struct goline *g, struct span li
 		x->pkg.verbose = true;
 		x->logs_of = NULL;
 		x->pkg.current = test_start(j, &x->pkg, g->name);
+		if (x->pkg.current)
+			text_append(x, x->pkg.current, line);
 		return true;
 	case LINE_TEST_PAUSE:
 	case LINE_TEST_CONT:
@@ -348,10 +409,25 @@ static void take_line(struct text_ctx *x, const struct goline *g, struct span li
 	pkg_line(j, p, g->kind == LINE_PASS || g->kind == LINE_FAIL ? NULL : t, g, line);
 	if (p->current)
 		text_append(x, p->current, line);
-	else if (p->out.len < OUT_MAX && g->kind != LINE_PLAIN) {
-		buf_span(&p->out, line);
-		buf_addc(&p->out, '\n');
+	else if (g->kind != LINE_PLAIN) {
+		kept_add(&p->out, line);
+		kept_add(&p->out, S("\n"));
 	}
+}
+
+/*
+ * A test binary run with -test.v=test2json marks its own frames with ^V: what looks like one and has no mark was
+ * printed by a test.
+ */
+static void believe_marks(struct text_ctx *x, struct goline *g)
+{
+	bool frame = g->kind >= LINE_TEST_RUN && g->kind <= LINE_FAIL;
+
+	x->marked |= frame && g->control;
+	if (x->marked && frame && !g->control)
+		g->kind = LINE_PLAIN;
+	else if (g->kind == LINE_PKG_OK || g->kind == LINE_PKG_FAIL)
+		x->marked = false;
 }
 
 static bool is_waiting(const struct text_ctx *x) /* for lines that mean nothing by themselves */
@@ -377,11 +453,13 @@ void text_line(struct text_ctx *x, struct span line, bool cut)
 		ansi_strip(line, &x->clean);
 		line = buf_view(&x->clean);
 	}
+	keep_head(x, line);
 	bool maybe = goline_maybe(line);
 	if (!maybe && !is_waiting(x))
 		return;
 	j->text_events += maybe;
 	goline_read(line, &g);
+	believe_marks(x, &g);
 	take_line(x, &g, line);
 }
 

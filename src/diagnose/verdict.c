@@ -208,34 +208,6 @@ static bool can_be_masked(const struct nested *n)
 	return !strcmp(sub, "tool") && n->argv.n > 2 && !strcmp(n->argv.v[2], "vet");
 }
 
-static void join_argv(struct buf *b, const struct argv *a)
-{
-	for (size_t i = 0; i < a->n && b->len < 200; i++)
-		buf_addf(b, "%s%s", i ? " " : "", a->v[i]);
-}
-
-static void add_masked(struct judge *j, struct nested *n)
-{
-	struct jfinding *f = finding_new(j, CAUSE_PIPE_MASKED, false);
-	CLEANUP(buf_free) struct buf cmd = { .max = 4096 };
-	const char *sig = n->how == END_SIGNAL ? sigabbrev_np(n->sig) : NULL;
-
-	n->masked = true;
-	if (!f)
-		return;
-	f->f.command = n->argv;
-	join_argv(&cmd, &n->argv);
-	buf_clear(&j->scratch);
-	if (n->how == END_SIGNAL)
-		buf_addf(&j->scratch, TR("'%s' was ended by SIG%s", "“%s”被 SIG%s 终止"), buf_str(&cmd), sig ? sig : "?");
-	else
-		buf_addf(&j->scratch, TR("'%s' failed with exit status %d", "“%s”失败，退出码 %d"), buf_str(&cmd), n->code);
-	if (n->script)
-		buf_addf(&j->scratch, TR(", called by '%s'", "，调用者“%s”"), n->script);
-	buf_adds(&j->scratch, TR("; the command above it said 0", "；外层命令却返回 0"));
-	finding_line(j, &f->f.message, buf_view(&j->scratch));
-}
-
 /* The masked command's own evidence gives the place and the excerpt. */
 static void explain_masked(struct judge *j)
 {
@@ -268,7 +240,7 @@ static bool end_nested(struct judge *j, const struct ending *end)
 			continue;
 		any = true;
 		if (success)
-			add_masked(j, n);
+			masked_add(j, n);
 	}
 	return any;
 }
@@ -506,13 +478,10 @@ static void unexplained_exit(struct judge *j, const struct ending *e)
 	if (line.n)
 		buf_addf(&j->scratch, ": %.*s", (int)(line.n > 300 ? 300 : line.n), line.p);
 	finding_line(j, &f->f.message, buf_view(&j->scratch));
-	struct span tail = text;
-	if (tail.n > EXCERPT_MAX - 512) { /* whole lines */
-		tail = span_from(tail, tail.n - (EXCERPT_MAX - 512));
-		size_t nl = span_chr(tail, '\n');
-		tail = nl == SPAN_NONE ? tail : span_from(tail, nl + 1);
-	}
-	finding_text(j, &f->f.excerpt, tail);
+	CLEANUP(buf_free) struct buf ends = { .max = OUT_MAX * 2 };
+	if (x && text_ends(x, text, EXCERPT_MAX, &ends))
+		text = buf_view(&ends);
+	excerpt_make(j, text, EXCERPT_ENDS, &f->f.excerpt);
 }
 
 /* ---- outcome ---- */

@@ -54,6 +54,8 @@ static double read_seconds(struct span s)
 		for (i++; i < s.n && i < 30 && is_digit(s.p[i]); i++)
 			v += (s.p[i] - '0') * (unit /= 10);
 	}
+	if (span_eq(span_from(s, i), S(" seconds)")))
+		return v;
 	return i < s.n && s.p[i] == 's' ? v : -1;
 }
 
@@ -245,7 +247,7 @@ static bool only(struct span rest, struct goline *g)
 	return !rest.n;
 }
 
-/* "T (0.01s)"; benchmarks have no time. */
+/* "T (0.01s)", before Go 1.5 "T (0.01 seconds)"; benchmarks have no time. */
 static bool read_result(struct span rest, struct goline *g)
 {
 	size_t at = span_rchr(rest, '(');
@@ -282,12 +284,9 @@ static bool read_age(struct span s, struct goline *g) /* "TestT (1m2s)" */
 	return true;
 }
 
-/* The rest of "ok  \t" or "FAIL\t": PACKAGE TAB 0.1s|(cached) [TAB or blank note] */
-static bool read_package(struct span rest, struct goline *g)
+/* PACKAGE, n bytes, then a TAB or blanks, 0.1s|(cached), and perhaps a TAB or blank and a note */
+static bool read_package_part(struct span rest, size_t n, struct goline *g)
 {
-	size_t n = span_chr(rest, '\t'), note = span_find(rest, S(" ["));
-
-	n = n < note ? n : note; /* a path may hold blanks, though go does not build it then */
 	if (n == SPAN_NONE)
 		return false;
 	g->package = span_head(rest, n);
@@ -303,11 +302,32 @@ static bool read_package(struct span rest, struct goline *g)
 	return n && (g->cached || g->seconds >= 0 || (g->note.n && g->note.p[0] == '['));
 }
 
+/* The rest of "ok  \t" or "FAIL\t" */
+static bool read_package(struct span rest, struct goline *g)
+{
+	size_t n = span_chr(rest, '\t'), note = span_find(rest, S(" ["));
+
+	return read_package_part(rest, n < note ? n : note, g); /* a path may hold blanks, though go does not build it then */
+}
+
+/* The same, pasted from where tabs are eight columns */
+static bool read_package_blanks(struct span rest, struct goline *g)
+{
+	return read_package_part(rest, span_chr(rest, ' '), g);
+}
+
 static bool read_no_files(struct span rest, struct goline *g)
 {
 	g->package = span_cut(&rest, '\t');
 	g->note = rest;
 	return g->package.n && has(rest, S("[no test"));
+}
+
+static bool read_no_files_blanks(struct span rest, struct goline *g)
+{
+	g->package = span_cut(&rest, ' ');
+	g->note = span_trim(rest);
+	return g->package.n && span_starts(g->note, S("[no test"));
 }
 
 static bool read_killed(struct span rest, struct goline *g) /* " with quit: ran too long (11m0s)." */
@@ -482,13 +502,14 @@ static bool read_signal(struct span rest, struct goline *g)
 }
 
 /* What stands before ": signal: killed" is a tool of the toolchain, by path or by name, maybe behind a package. */
-static bool read_tool_signal(struct span s, size_t at, struct goline *g)
+/* "TOOL" or "pkg: TOOL", where TOOL is the path of one that go calls. */
+static bool read_tool(struct span head, struct span *ret_pkg, struct span *ret_tool)
 {
 	static const struct span tools[] = {
 		P("compile"), P("link"), P("asm"), P("cgo"), P("vet"), P("cover"), P("gcc"), P("g++"), P("clang"), P("ld"), P("collect2"),
 		P("pkg-config"), P("git"), P("buildid"), P("pack"), P("covdata"), P("fix"),
 	};
-	struct span name = signal_word(span_from(s, at + 10)), head = span_head(s, at), tool = head, base;
+	struct span tool = head, base;
 	size_t cut = span_rchr(head, ' ');
 	bool known = false;
 
@@ -504,14 +525,35 @@ static bool read_tool_signal(struct span s, size_t at, struct goline *g)
 		base.n -= 4;
 	for (size_t i = 0; i < ARRAY_LEN(tools) && !known; i++)
 		known = span_eq(base, tools[i]);
-	if (!known || !name.n || !span_skip(&head, S("go build ")))
-		known = known && name.n;
-	if (!known || memchr(head.p, ' ', head.n))
+	span_skip(&head, S("go build "));
+	*ret_pkg = head;
+	*ret_tool = tool;
+	return known && !memchr(head.p, ' ', head.n);
+}
+
+static bool read_tool_signal(struct span s, size_t at, struct goline *g)
+{
+	struct span name = signal_word(span_from(s, at + 10)), package, tool;
+
+	if (!name.n || !read_tool(span_head(s, at), &package, &tool))
 		return false;
 	g->kind = LINE_TOOL_SIGNAL;
 	g->name = name;
 	g->text = tool;
-	g->package = head;
+	g->package = package;
+	return true;
+}
+
+/* A tool that could not be started: "pkg: …/vet: fork/exec …/vet: resource temporarily unavailable" */
+static bool read_tool_start(struct span s, size_t at, struct goline *g)
+{
+	struct span package, tool;
+
+	if (!read_tool(span_head(s, at), &package, &tool))
+		return false;
+	g->kind = LINE_GO_BARE;
+	g->text = s;
+	g->package = package;
 	return true;
 }
 
@@ -686,7 +728,8 @@ static const struct rule rules_star[] = {
 	END,
 };
 static const struct rule rules_hash[] = { { P("# "), LINE_BUILD_HEADER, read_header }, END };
-static const struct rule rules_ask[] = { { P("?   \t"), LINE_PKG_NO_FILES, read_no_files }, END };
+static const struct rule rules_ask[] = { { P("?   \t"), LINE_PKG_NO_FILES, read_no_files },
+	{ P("?       "), LINE_PKG_NO_FILES, read_no_files_blanks }, END };
 static const struct rule rules_bracket[] = {
 	{ P("[signal "), LINE_SIGNAL_INFO, read_signal_info },
 	{ P("[originating from goroutine "), LINE_RUNTIME, read_any },
@@ -698,6 +741,7 @@ static const struct rule rules_dots[] = {
 };
 static const struct rule rules_F[] = {
 	{ P("FAIL\t"), LINE_PKG_FAIL, read_package },
+	{ P("FAIL    "), LINE_PKG_FAIL, read_package_blanks },
 	{ P("FAIL"), LINE_FAIL, only },
 	{ P("Found "), LINE_RACE_FOUND, read_race_found },
 	{ P("Failing input written to "), LINE_FUZZ_INPUT, NULL },
@@ -811,7 +855,8 @@ static const struct rule rules_n[] = {
 	{ P("non-Go function"), LINE_FRAME, read_any },
 	END,
 };
-static const struct rule rules_o[] = { { P("ok  \t"), LINE_PKG_OK, read_package }, END };
+static const struct rule rules_o[] = { { P("ok  \t"), LINE_PKG_OK, read_package },
+	{ P("ok      "), LINE_PKG_OK, read_package_blanks }, END };
 static const struct rule rules_p[] = {
 	{ P("panic: "), LINE_PANIC, read_panic },
 	{ P("package "), LINE_GO_BARE, read_package_error },
@@ -962,6 +1007,7 @@ static const struct colon_rule {
 	{ P(" command not found"), true, read_not_found },
 	{ P(" error while loading shared libraries: "), false, read_missing_lib },
 	{ P(" signal: "), false, read_tool_signal },
+	{ P(" fork/exec "), false, read_tool_start },
 	{ P(" running gcc failed: "), false, read_link },
 	{ P(" running clang failed: "), false, read_link },
 	{ P(" relocation target "), false, read_relocation },

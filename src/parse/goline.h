@@ -16,7 +16,8 @@ enum line_kind {
 	LINE_PASS, LINE_FAIL,       /* alone on the line */
 	LINE_PKG_OK,                /* "ok  \tp\t0.1s": package, seconds, cached, note ("[no tests to run]", coverage) */
 	LINE_PKG_FAIL,              /* "FAIL\tp\t0.1s", "FAIL\tp [build failed]": package, seconds, note */
-	LINE_PKG_NO_FILES,          /* "?   \tp\t[no test files]"; also the coverage form of 1.22: package */
+	LINE_PKG_NO_FILES,          /* "?   \tp\t[no test files]"; also the coverage form of 1.22: package.
+	                               These three also with the tabs expanded to eight columns, as in a pasted log. */
 	LINE_COVERAGE,              /* "coverage: 71.4% of statements" */
 	LINE_NO_TESTS,              /* "testing: warning: no tests to run" */
 	LINE_TEST_LOG,              /* "    x_test.go:12: message": file, line, text, depth */

@@ -43,7 +43,9 @@ int callers_parent(int pid)
 	long n = callers_slurp(pid, "stat", text, sizeof(text));
 	const char *p = n > 0 ? memrchr(text, ')', (size_t)n) : NULL; /* the name before it may hold anything */
 
-	return p && p[1] == ' ' && p[2] && p[3] == ' ' ? atoi(p + 4) : 0;
+	struct span rest = span_of(p && p[1] == ' ' && p[2] && p[3] == ' ' ? p + 4 : NULL);
+	int64_t parent;
+	return span_int(span_cut(&rest, ' '), &parent) && parent > 0 && parent < INT_MAX ? (int)parent : 0;
 }
 
 bool callers_exe(int pid, char ret[PATH_MAX])
@@ -150,13 +152,29 @@ static void join(struct words w, char *ret, size_t size)
 	const char *word;
 	size_t n = 0;
 
-	while ((word = word_next(&w)) && n + 2 < size) {
+	while ((word = word_next(&w)) && n + 4 < size) {
+		bool quoted = !*word || word[strcspn(word, " \n\t")];
 		if (n)
 			ret[n++] = ' ';
-		for (; *word && n + 1 < size; word++)
+		if (quoted)
+			ret[n++] = '\'';
+		for (; *word && n + 2 < size; word++)
 			ret[n++] = (unsigned char)*word < ' ' || *word == 0x7f ? ' ' : *word;
+		if (quoted)
+			ret[n++] = '\'';
 	}
 	ret[n] = '\0';
+}
+
+/* "make ci -> sh -c 'go test | tee log'": the text that make gave its shell says what swallowed the status. */
+static void add_inline(char *script, size_t size, const char *text)
+{
+	size_t n = strlen(script), dir = strcspn(text, " ");
+
+	while (dir && text[dir - 1] != '/')
+		dir--;
+	if (text[0] && n + 8 < size)
+		snprintf(script + n, size - n, "%s%s", n ? " -> " : "", text + dir);
 }
 
 void callers_read(int pid, const int *runs, size_t n_runs, struct callers *ret)
@@ -193,6 +211,5 @@ void callers_read(int pid, const int *runs, size_t n_runs, struct callers *ret)
 		else if (!inline_script[0])
 			join(w, inline_script, sizeof(inline_script));
 	}
-	if (!ret->script[0])
-		memcpy(ret->script, inline_script, sizeof(inline_script));
+	add_inline(ret->script, sizeof(ret->script), inline_script);
 }

@@ -203,7 +203,7 @@ static struct scan scan_open(const struct argv *argv, const struct gocmd *c)
 
 static bool word_is(const struct word *w, const char *flag)
 {
-	return w->kind == K_FLAG && strcmp(w->flag->name, flag) == 0;
+	return w->kind == K_FLAG && w->flag && strcmp(w->flag->name, flag) == 0;
 }
 
 static void read_flag(struct gocmd *c, const struct word *w)
@@ -425,7 +425,7 @@ int gocmd_rerun(struct arena *mem, const struct argv *argv, struct span package,
 	for (struct scan s = scan_open(argv, &c); scan_next(&s, &w);) {
 		if (w.kind != K_PACKAGE)
 			keep_word(&d, argv, &w, w.kind == K_FLAG &&
-				  (word_is(&w, "v") || (w.flag->how & REDO_DROP)), ret);
+				  (word_is(&w, "v") || (w.flag && (w.flag->how & REDO_DROP))), ret);
 	}
 	return 1;
 }

@@ -45,15 +45,27 @@ const char *gocmd_setting(struct arena *mem, const char *name);
 
 /*
  * --panics: an overlay of the runtime's panic code made from the user's own GOROOT, cached per Go version.
- * Adds -overlay (and -count=1: a cached test shows no panic) to a `go test` or `go run`. Each panic is
- * written to the file named by the environment string in *ret_env. Error: it cannot be done, and why; the
- * command can then run without it.
+ * Adds -overlay (and -count=1: a cached test shows no panic) to a `go test` or `go run`; any other command is
+ * left as it is, and the shim does the same for the go commands that it calls. Each panic is written to the
+ * file named by the environment string in *ret_env. Error: it cannot be done, and why; the command can then run
+ * without it.
  */
 struct overlay;
-int overlay_open(struct arena *mem, const struct argv *argv, struct argv *ret_argv, const char **ret_env,
-		 struct overlay **ret, struct err *e);
+/* Called before the overlay of this version is compiled for the first time, which takes a while. May be NULL. */
+typedef void overlay_slow_fn(void *ctx, const char *version);
+int overlay_open(struct arena *mem, const struct argv *argv, overlay_slow_fn *slow, void *ctx, struct argv *ret_argv,
+		 const char **ret_env, struct overlay **ret, struct err *e);
+/*
+ * The shim's part: argv is about to be executed by the go at `path`. 1: *ret is to be executed instead, and the
+ * record knows of it; 0: it is left alone (neither test nor run, or it has our overlay already).
+ */
+int overlay_nested(struct arena *mem, const char *path, char *const *argv, const char *record, overlay_slow_fn *slow,
+		   void *ctx, char ***ret, struct err *e);
 struct judge;
-/* After the run: hand every recorded panic to the judge, remove the record. */
-int overlay_take(struct overlay *o, struct judge *j, struct err *e);
+/*
+ * After the run: hand every recorded panic to the judge. no_shim: why nested calls could not be seen, or NULL.
+ * Error: it cannot be read, or no go command came by.
+ */
+int overlay_take(struct overlay *o, const char *no_shim, struct judge *j, struct err *e);
 void overlay_close(struct overlay *o); /* NULL is fine */
 #endif

@@ -353,6 +353,19 @@ static bool read_root(struct arena *mem, struct gotool *t)
 	return t->version != NULL;
 }
 
+int gotool_at(struct arena *mem, const char *path, const struct gocmd *c, const struct argv *argv, struct gotool *ret,
+	      struct err *e)
+{
+	char real[PATH_MAX];
+
+	*ret = (struct gotool){ .path = realpath(path, real) ? arena_str(mem, span_of(real)) : path };
+	if (!ret->path)
+		return err_set(e, ENOMEM, TR("out of memory", "内存不足"));
+	if (read_root(mem, ret) && !may_switch(mem, c, argv, ret))
+		return 0;
+	return ask_tool(mem, c, ret, e);
+}
+
 int gocmd_tool(struct arena *mem, const struct argv *argv, struct gotool *ret, struct err *e)
 {
 	struct gocmd c;
@@ -364,9 +377,7 @@ int gocmd_tool(struct arena *mem, const struct argv *argv, struct gotool *ret, s
 	ret->path = find_go(mem, argv->v[0]);
 	if (!ret->path)
 		return err_set(e, ENOENT, TR("'%s' was not found on PATH", "在 PATH 中找不到“%s”"), argv->v[0]);
-	if (read_root(mem, ret) && !may_switch(mem, &c, argv, ret))
-		return 0;
-	return ask_tool(mem, &c, ret, e);
+	return gotool_at(mem, ret->path, &c, argv, ret, e);
 }
 
 const char *gocmd_version(struct arena *mem, const struct argv *argv)

@@ -59,8 +59,11 @@ struct nested_server {
 	int64_t began;
 	struct call **calls;
 	size_t n_calls, cap_calls, n_live;
+	run_panics_fn *panics;
+	void *panics_ctx;
 	size_t forgotten; /* failures that there was no room for */
 	bool refused;     /* a connection could not be taken */
+	bool no_go;       /* PATH has none */
 	char *name;
 	char *env[3];
 	const char *env_list[3];
@@ -290,11 +293,11 @@ static bool is_listed(const char *pids, int pid)
  */
 static void take_verdict(struct nested_server *s, const struct shim_msg *m, const char *text, size_t len)
 {
-	const char *id = text, *cwd = id + strlen(id) + 1, *pids = cwd + strlen(cwd) + 1;
 	bool told = false;
 
 	if (m->words < 4)
 		return;
+	const char *id = text, *cwd = id + strlen(id) + 1, *pids = cwd + strlen(cwd) + 1;
 	for (size_t i = 0; i < s->n_calls; i++) {
 		struct call *c = s->calls[i];
 		if (!*id || !strstr(c->chain, id))
@@ -358,6 +361,14 @@ static size_t count_words(const char *text, size_t len)
 	return n;
 }
 
+static void take_note(const struct nested_server *s, const struct shim_msg *m, const char *record)
+{
+	const char *version = record + strlen(record) + 1;
+
+	if (s->panics && m->words == 3)
+		s->panics(s->panics_ctx, record, version, version + strlen(version) + 1);
+}
+
 static void take_packet(struct peer *p, const char *packet, size_t len)
 {
 	struct nested_server *s = p->s;
@@ -374,6 +385,8 @@ static void take_packet(struct peer *p, const char *packet, size_t len)
 		take_start(p, &m, text, len);
 	else if (m.kind == SHIM_VERDICT)
 		take_verdict(s, &m, text, len);
+	else if (m.kind == SHIM_NOTE)
+		take_note(s, &m, text);
 	else if (p->call && m.kind == SHIM_CALLER)
 		take_caller(p->call, &m, text);
 	else if (p->call && m.kind == SHIM_END)
@@ -697,8 +710,9 @@ static int env_make(struct nested_server *s, const char *dir, struct err *e)
 
 	buf_addf(&run, "TOCSIN_RUN=%s%s%s", s->name, outer && *outer ? "," : "", outer ? outer : "");
 	/* Where there is no go, `command -v go` must go on saying so; and an outer run's PATH is fine as it is. */
-	bool wanted = old && !span_eq(span_cut(&rest, ':'), span_of(dir)) &&
-		      shim_find_go(old, dir, strlen(dir), &self, 1, go) == 0;
+	bool there = old && span_eq(span_cut(&rest, ':'), span_of(dir));
+	bool wanted = old && !there && shim_find_go(old, dir, strlen(dir), &self, 1, go) == 0;
+	s->no_go = !there && !wanted;
 	if (wanted)
 		buf_addf(&path, "PATH=%s:%s", dir, old);
 	s->env[0] = run.bad ? NULL : mem_dup(run.p, run.len);
@@ -743,6 +757,17 @@ int nested_open(struct loop *l, const char *const *allow, struct nested_server *
 const char *const *nested_env(const struct nested_server *s)
 {
 	return s->env_list;
+}
+
+void nested_panics(struct nested_server *s, run_panics_fn *fn, void *ctx)
+{
+	s->panics = fn;
+	s->panics_ctx = ctx;
+}
+
+const char *nested_idle(const struct nested_server *s)
+{
+	return s->no_go ? TR("there is no go on PATH to stand in front of", "PATH 中没有可供前置的 go") : NULL;
 }
 
 void nested_root(struct nested_server *s, int pid)
@@ -802,6 +827,22 @@ static bool is_shown(const struct call *c)
 	return !c->inner || (is_failure(c) && !c->allowed);
 }
 
+/* Go commands that were not called through PATH: --panics could not reach them. */
+static size_t count_past_us(const struct nested_server *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_calls; i++) {
+		const struct call *c = s->calls[i];
+		struct gocmd go;
+		if (!c->by_proc || c->below_test)
+			continue;
+		gocmd_read(&c->argv, &go);
+		n += go.sub && (go.is_test || !strcmp(go.sub, "run"));
+	}
+	return n;
+}
+
 int nested_take(struct nested_server *s, struct report *r, struct err *e)
 {
 	size_t n = 0;
@@ -825,6 +866,11 @@ int nested_take(struct nested_server *s, struct report *r, struct err *e)
 		list_add(&r->mem, &r->limits, arena_printf(&r->mem,
 			TR("more than %d nested go commands failed; %zu are not listed", "失败的内层 go 命令超过 %d 个，其中 %zu 个未列出"),
 			CALLS_MAX, s->forgotten));
+	size_t past = s->panics ? count_past_us(s) : 0;
+	if (past)
+		list_add(&r->mem, &r->limits, arena_printf(&r->mem,
+			TR("%zu go test or go run commands were not called through PATH: --panics did not reach them",
+			   "%zu 个 go test 或 go run 命令未通过 PATH 调用：--panics 对其无效"), past));
 	if (s->refused)
 		list_add(&r->mem, &r->limits, arena_str(&r->mem, span_of(
 			TR("too many files were open: not every nested go command was heard", "打开的文件过多：部分内层 go 命令未被记录"))));

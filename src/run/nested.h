@@ -3,6 +3,7 @@
 
 #include "loop/loop.h"
 #include "model/report.h"
+#include "run/run.h"
 
 /* The run's side of the nested go commands: the shim folder, the socket, the list of what was called. */
 struct nested_server;
@@ -13,6 +14,10 @@ struct nested_server;
 int nested_open(struct loop *l, const char *const *allow_masked, struct nested_server **ret, struct err *e);
 /* PATH=…, TOCSIN_RUN=… to put over the child's environment; NULL-terminated; valid until nested_close. */
 const char *const *nested_env(const struct nested_server *s);
+/* --panics: who is told what the shims say of it. */
+void nested_panics(struct nested_server *s, run_panics_fn *fn, void *ctx);
+/* Why no `go` was put in front of PATH, though it listens; NULL: one was, here or by an outer run. */
+const char *nested_idle(const struct nested_server *s);
 /* The pid whose tree this is (the command's). Called right after the start. */
 void nested_root(struct nested_server *s, int pid);
 /* What the process connector tells: any descendant's end; finds a go that bypassed the shim and who was killed. */

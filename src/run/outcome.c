@@ -43,11 +43,19 @@ static bool holds_output(const struct run *x, int pid)
 	return false;
 }
 
+/* Whom nobody waits for may still be in the group. */
+static bool is_alone(const struct run *x)
+{
+	CLEANUP(pids_free) struct pids in = { 0 };
+
+	return x->childless && (!x->group.version || (cgroup_pids(&x->group, &in) == 0 && in.n == 0));
+}
+
 void outcome_left_over(struct run *x, bool ending)
 {
 	CLEANUP(tree_free) struct tree t = { 0 };
 
-	if (x->childless)
+	if (is_alone(x))
 		return;
 	stop_scan(x, &t);
 	for (size_t i = 0; i < t.n; i++) {
@@ -170,7 +178,7 @@ static void resources_fill(struct run *x)
 		.cpu_ns = (u->ru_utime.tv_sec + u->ru_stime.tv_sec) * NSEC_PER_SEC +
 			  (u->ru_utime.tv_usec + u->ru_stime.tv_usec) * 1000,
 		.max_rss_kb = u->ru_maxrss,
-		.tree_rss_kb = -1,
+		.tree_rss_kb = cgroup_peak_kb(&x->group),
 		.read_bytes = (int64_t)u->ru_inblock * 512,
 		.write_bytes = (int64_t)u->ru_oublock * 512,
 	};

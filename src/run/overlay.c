@@ -1,8 +1,11 @@
 /* --panics: building the overlay of the runtime, and taking what it recorded to the judge (panics.c reads it). */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -19,8 +22,12 @@
 
 struct overlay {
 	struct arena mem;
-	char *record;     /* the file that the panics are written to */
-	const char *root; /* GOROOT */
+	char *record; /* the file that the panics are written to */
+};
+
+struct slow { /* who is told that it will take a while */
+	overlay_slow_fn *fn;
+	void *ctx;
 };
 
 static int cannot(struct err *e, int code, const char *why)
@@ -38,13 +45,20 @@ static int wrap(struct err *e, int r)
 	return cannot(e, e->code, why);
 }
 
+static bool is_wanted(const struct gocmd *c)
+{
+	return c->is_go && c->sub && (c->is_test || strcmp(c->sub, "run") == 0);
+}
+
 /* Refuse what would not work, or would put a changed runtime into a program that is kept. */
 static int refuse(struct arena *mem, const struct gocmd *c, struct err *e)
 {
 	const char *goflags = gocmd_setting(mem, "GOFLAGS"), *goos = gocmd_setting(mem, "GOOS");
 
-	if (!c->is_go || !c->sub || !(c->is_test || strcmp(c->sub, "run") == 0))
-		return cannot(e, EINVAL, TR("the command is not a go test or go run", "该命令不是 go test 或 go run"));
+	if (!is_wanted(c))
+		return cannot(e, EINVAL, c->sub && strcmp(c->sub, "test") == 0 ?
+			TR("this go test runs no tests (-c, -list, -n)", "该 go test 不运行测试（-c、-list、-n）") :
+			TR("the command is not a go test or go run", "该命令不是 go test 或 go run"));
 	if (c->has_overlay || (goflags && strstr(goflags, "-overlay")))
 		return cannot(e, EINVAL, TR("-overlay is in use already, on the command line or in GOFLAGS",
 					    "命令行或 GOFLAGS 已经使用了 -overlay"));
@@ -172,8 +186,20 @@ static int write_files(const char *dir, const struct overlay_text *t, const char
 	return keep_file(json_path->p, buf_view(&json), e);
 }
 
+/* One at a time: a second one would do the same work. Without a lock it only takes longer. */
+static int lock_wait(const char *dir, const char *mark)
+{
+	int64_t until = time_mono() + TRY_LIMIT;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && (errno == EWOULDBLOCK || errno == EINTR) &&
+	       access(mark, F_OK) < 0 && time_mono() < until)
+		nanosleep(&(struct timespec){ .tv_nsec = 20 * NSEC_PER_MSEC }, NULL);
+	return fd;
+}
+
 /* Once per version: a runtime that does not compile would break the user's build. */
-static int try_compile(const char *dir, const char *json, const struct gotool *t, struct err *e)
+static int try_compile(const char *dir, const char *json, const struct gotool *t, struct slow slow, struct err *e)
 {
 	CLEANUP(buf_free) struct buf mark = { 0 }, flag = { 0 }, go = { 0 }, out = { 0 };
 	const char *const env[] = { "GOTOOLCHAIN=local", "GOFLAGS=", "GOENV=off", "GOWORK=off", "GO111MODULE=auto", NULL };
@@ -186,6 +212,11 @@ static int try_compile(const char *dir, const char *json, const struct gotool *t
 		return err_set(e, ENOMEM, TR("out of memory", "内存不足"));
 	if (access(mark.p, F_OK) == 0)
 		return 0;
+	if (slow.fn)
+		slow.fn(slow.ctx, t->version);
+	CLEANUP(fd_close) int lock = lock_wait(dir, mark.p);
+	if (access(mark.p, F_OK) == 0)
+		return 0;
 	const char *const args[] = { go.p, "build", flag.p, "runtime", "testing", NULL };
 	const struct gotool_call call = { .path = access(go.p, X_OK) == 0 ? go.p : t->path, .args = args, .env = env,
 					  .dir = dir, .limit = TRY_LIMIT, .want_stderr = true };
@@ -196,26 +227,112 @@ static int try_compile(const char *dir, const char *json, const struct gotool *t
 	return file_replace(mark.p, S("ok\n"), e);
 }
 
-static int make_overlay(const struct gotool *t, struct buf *json_path, struct err *e)
+/* What the sources are known by without being read, and what we make of them. */
+static uint64_t stat_hash(const struct gotool *t)
+{
+	uint64_t h = span_hash(span_of(t->root)) * 31 + span_hash(span_of(t->version));
+	CLEANUP(buf_free) struct buf path = { 0 };
+	struct stat st;
+
+	h = h * 31 + span_hash(span_of(overlay_hook)) + span_hash(span_of(overlay_testing));
+	for (size_t i = 0; i < ARRAY_LEN(overlay_edits); i++)
+		h = h * 31 + span_hash(span_of(overlay_edits[i].with)) + span_hash(span_of(overlay_edits[i].find));
+	for (size_t i = 0; i < ARRAY_LEN(overlay_files); i++) {
+		buf_clear(&path);
+		buf_addf(&path, "%s/src/%s", t->root, overlay_files[i]);
+		if (path.bad || stat(path.p, &st) < 0)
+			return 0;
+		const int64_t what[] = { (int64_t)st.st_dev, (int64_t)st.st_ino, st.st_size, st.st_mtim.tv_sec,
+					 st.st_mtim.tv_nsec, st.st_ctim.tv_sec, st.st_ctim.tv_nsec };
+		h = h * 0x9e3779b97f4a7c15u + span_hash((struct span){ (const char *)what, sizeof(what) });
+	}
+	return h;
+}
+
+/* All of it is still there: what cleans up a cache may have taken a part. */
+static bool is_whole(const char *dir)
+{
+	CLEANUP(buf_free) struct buf path = { 0 };
+	static const char *const more[] = { "/overlay.json", "/compiles" };
+
+	for (size_t i = 0; i < ARRAY_LEN(overlay_files) + ARRAY_LEN(more); i++) {
+		const char *name = i < ARRAY_LEN(more) ? more[i] : strrchr(overlay_files[i - ARRAY_LEN(more)], '/');
+		buf_clear(&path);
+		buf_adds(&path, dir);
+		buf_adds(&path, name);
+		if (path.bad || access(path.p, R_OK) < 0)
+			return false;
+	}
+	return true;
+}
+
+/* From the last time, while no source has changed since: nothing is read then. */
+static bool find_made(const char *base, const char *link, struct buf *json_path)
+{
+	CLEANUP(buf_free) struct buf dir = { 0 };
+	char name[64];
+	ssize_t n = readlink(link, name, sizeof(name));
+
+	if (n <= 0 || n == (ssize_t)sizeof(name))
+		return false;
+	buf_addf(&dir, "%s/%.*s", base, (int)n, name);
+	if (dir.bad || !is_whole(dir.p))
+		return false;
+	path_join(json_path, dir.p, "overlay.json");
+	return !json_path->bad;
+}
+
+static void remember_made(const char *link, const char *dir)
+{
+	CLEANUP(buf_free) struct buf draft = { 0 };
+
+	buf_addf(&draft, "%s.%d", link, getpid());
+	if (draft.bad)
+		return;
+	unlink(draft.p); /* of a process that had our number and was killed */
+	if (symlink(strrchr(dir, '/') + 1, draft.p) == 0 && rename(draft.p, link) < 0)
+		unlink(draft.p);
+}
+
+static int make_dir(const struct gotool *t, const struct buf *base, struct slow slow, struct buf *dir, struct buf *json_path,
+		    struct err *e)
 {
 	CLEANUP(texts_free) struct overlay_text text = { 0 };
-	CLEANUP(buf_free) struct buf dir = { 0 };
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(overlay_files) && r == 0; i++)
 		r = make_text(t->root, overlay_files[i], &text.b[i], e);
 	if (r < 0)
 		return r;
-	r = path_user_dir("XDG_CACHE_HOME", ".cache", &dir, e);
+	/* _: where the cache is kept within a module, ./... must not find Go files there. */
+	buf_addf(dir, "%s/_%016llx", base->p, (unsigned long long)texts_hash(&text, t));
+	if (dir->bad)
+		return err_set(e, ENOMEM, TR("out of memory", "内存不足"));
+	r = path_mkdirs(dir->p, 0700, e);
+	if (r == 0)
+		r = write_files(dir->p, &text, t->root, json_path, e);
+	return r < 0 ? r : try_compile(dir->p, json_path->p, t, slow, e);
+}
+
+static int make_overlay(const struct gotool *t, struct slow slow, struct buf *json_path, struct err *e)
+{
+	CLEANUP(buf_free) struct buf base = { 0 }, link = { 0 }, dir = { 0 };
+	uint64_t known = stat_hash(t);
+	int r = path_user_dir("XDG_CACHE_HOME", ".cache", &base, e);
+
 	if (r < 0)
 		return r;
-	buf_addf(&dir, "/overlay/%016llx", (unsigned long long)texts_hash(&text, t));
-	if (dir.bad)
+	buf_adds(&base, "/overlay");
+	buf_addf(&link, "%s/at-%016llx", buf_str(&base), (unsigned long long)known);
+	if (base.bad || link.bad)
 		return err_set(e, ENOMEM, TR("out of memory", "内存不足"));
-	r = path_mkdirs(dir.p, 0700, e);
-	if (r == 0)
-		r = write_files(dir.p, &text, t->root, json_path, e);
-	return r < 0 ? r : try_compile(dir.p, json_path->p, t, e);
+	if (known && find_made(base.p, link.p, json_path))
+		return 0;
+	buf_clear(json_path);
+	r = make_dir(t, &base, slow, &dir, json_path, e);
+	if (r == 0 && known)
+		remember_made(link.p, dir.p);
+	return r;
 }
 
 static int make_record(struct overlay *o, struct err *e)
@@ -258,32 +375,90 @@ static int make_argv(struct arena *mem, const struct argv *argv, const struct go
 	return 0;
 }
 
-int overlay_open(struct arena *mem, const struct argv *argv, struct argv *ret_argv, const char **ret_env,
-		 struct overlay **ret, struct err *e)
+/* One line of our own in the record; a run that is gone has taken it away. */
+static int record_line(const char *record, const char *kind, const char *text, struct err *e)
+{
+	CLEANUP(buf_free) struct buf b = { 0 };
+	CLEANUP(fd_close) int fd = open(record, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	if (fd < 0)
+		return err_set(e, errno, TR("write '%s': %m", "无法写入“%s”：%m"), record);
+	buf_addf(&b, "%s\t%s\n", kind, text);
+	if (b.bad)
+		return err_set(e, ENOMEM, TR("out of memory", "内存不足"));
+	int r = fd_write_all(fd, buf_view(&b));
+	return r < 0 ? err_set(e, -r, TR("write '%s': %m", "无法写入“%s”：%m"), record) : 0;
+}
+
+/* `go -C dir test …` and `go test -C dir …` mean the same; only the latter is read by gocmd_read. */
+static int in_order(struct arena *mem, const struct argv *from, struct argv *ret, struct err *e)
+{
+	size_t n = 0, dir = 0; /* words of a -C in front */
+
+	if (from->n > 3 && (!strcmp(from->v[1], "-C") || !strcmp(from->v[1], "--C")))
+		dir = 2;
+	else if (from->n > 2 && (!strncmp(from->v[1], "-C=", 3) || !strncmp(from->v[1], "--C=", 4)))
+		dir = 1;
+	*ret = *from;
+	if (!dir)
+		return 0;
+	const char **v = arena_alloc(mem, from->n * sizeof(*v));
+	if (!v)
+		return err_set(e, ENOMEM, TR("out of memory", "内存不足"));
+	v[n++] = from->v[0];
+	v[n++] = from->v[1 + dir];
+	for (size_t i = 1; i <= dir; i++)
+		v[n++] = from->v[i];
+	for (size_t i = 2 + dir; i < from->n; i++)
+		v[n++] = from->v[i];
+	*ret = (struct argv){ v, n };
+	return 0;
+}
+
+/* The whole of it for one command line: argv with the overlay of that go in *ret. */
+static int with_overlay(struct arena *mem, const struct argv *argv, const struct gocmd *c, const struct gotool *t,
+			struct slow slow, const char *record, struct argv *ret, struct err *e)
 {
 	CLEANUP(buf_free) struct buf json = { 0 };
-	struct gotool tool;
-	struct gocmd c;
-	struct argv changed;
+	int r = make_overlay(t, slow, &json, e);
 
-	gocmd_read(argv, &c);
-	int r = refuse(mem, &c, e);
+	if (r == 0)
+		r = make_argv(mem, argv, c, buf_str(&json), ret, e);
+	return r < 0 ? r : record_line(record, "G", t->root, e);
+}
+
+/* Commands that may call go themselves, through PATH. */
+static bool may_call_go(const struct gocmd *c)
+{
+	return !c->is_go || (c->sub && (strcmp(c->sub, "generate") == 0 || strcmp(c->sub, "tool") == 0));
+}
+
+int overlay_open(struct arena *mem, const struct argv *argv, overlay_slow_fn *slow, void *ctx, struct argv *ret_argv,
+		 const char **ret_env, struct overlay **ret, struct err *e)
+{
+	struct gotool tool = { 0 };
+	struct gocmd c;
+	struct argv ordered, changed = *argv;
+
+	int r = in_order(mem, argv, &ordered, e);
+	if (r < 0)
+		return wrap(e, r);
+	gocmd_read(&ordered, &c);
+	bool inside = may_call_go(&c);
+	r = inside ? 0 : refuse(mem, &c, e);
 	if (r < 0)
 		return r;
-	r = gocmd_tool(mem, argv, &tool, e);
-	if (r == 0)
-		r = make_overlay(&tool, &json, e);
-	if (r == 0)
-		r = make_argv(mem, argv, &c, buf_str(&json), &changed, e);
+	r = inside ? 0 : gocmd_tool(mem, &ordered, &tool, e);
 	if (r < 0)
 		return wrap(e, r);
 	struct overlay *o = mem_zalloc(sizeof(*o));
 	if (!o)
 		return cannot(e, ENOMEM, TR("out of memory", "内存不足"));
 	r = make_record(o, e);
-	o->root = arena_str(&o->mem, span_of(tool.root));
+	if (r == 0 && !inside)
+		r = with_overlay(mem, &ordered, &c, &tool, (struct slow){ slow, ctx }, o->record, &changed, e);
 	*ret_env = r < 0 ? NULL : arena_printf(mem, "TOCSIN_PANICS=%s", o->record);
-	if (r < 0 || !o->root || !*ret_env) {
+	if (!*ret_env) {
 		overlay_close(o);
 		return r < 0 ? wrap(e, r) : cannot(e, ENOMEM, TR("out of memory", "内存不足"));
 	}
@@ -292,9 +467,70 @@ int overlay_open(struct arena *mem, const struct argv *argv, struct argv *ret_ar
 	return 0;
 }
 
-int overlay_take(struct overlay *o, struct judge *j, struct err *e)
+/* An inner `tocsin run --panics` has put it in. */
+static bool is_ours(const struct argv *argv, const struct gocmd *c)
 {
-	return panics_take(o->record, o->root, j, e);
+	CLEANUP(buf_free) struct buf dir = { 0 };
+
+	if (!c->has_overlay || c->at_flags >= argv->n || path_user_dir("XDG_CACHE_HOME", ".cache", &dir, NULL) < 0)
+		return false;
+	struct span flag = span_of(argv->v[c->at_flags]);
+	buf_adds(&dir, "/overlay/");
+	return span_skip(&flag, S("-overlay=")) && span_starts(flag, buf_view(&dir));
+}
+
+static int nested_argv(struct arena *mem, const char *path, const struct argv *given, const char *record, struct slow slow,
+		       struct argv *ret, struct err *e)
+{
+	struct gotool tool;
+	struct argv argv;
+	struct gocmd c;
+
+	int r = in_order(mem, given, &argv, e);
+	if (r < 0)
+		return wrap(e, r);
+	gocmd_read(&argv, &c);
+	if (!is_wanted(&c) || is_ours(&argv, &c))
+		return 0;
+	record_line(record, "N", "", NULL);
+	r = refuse(mem, &c, e);
+	if (r < 0)
+		return r;
+	r = gotool_at(mem, path, &c, &argv, &tool, e);
+	if (r == 0)
+		r = with_overlay(mem, &argv, &c, &tool, slow, record, ret, e);
+	return r < 0 ? wrap(e, r) : 1;
+}
+
+int overlay_nested(struct arena *mem, const char *path, char *const *argv, const char *record, overlay_slow_fn *slow,
+		   void *ctx, char ***ret, struct err *e)
+{
+	struct argv given = { 0 }, changed = { 0 };
+
+	while (argv[given.n])
+		given.n++;
+	given.v = arena_alloc(mem, (given.n + 1) * sizeof(*given.v));
+	if (!given.v || !given.n)
+		return cannot(e, ENOMEM, TR("out of memory", "内存不足"));
+	memcpy(given.v, argv, given.n * sizeof(*given.v));
+	given.v[0] = "go"; /* argv[0] is only what it was told */
+	int r = nested_argv(mem, path, &given, record, (struct slow){ slow, ctx }, &changed, e);
+	if (r <= 0)
+		return r;
+	changed.v[0] = argv[0];
+	changed.v[changed.n] = NULL; /* there is room: make_argv */
+	*ret = (char **)(void *)changed.v;
+	return 1;
+}
+
+int overlay_take(struct overlay *o, const char *no_shim, struct judge *j, struct err *e)
+{
+	int r = panics_take(o->record, j, e);
+
+	if (r == 0)
+		return cannot(e, ENOENT, no_shim ? no_shim : TR("no go test or go run was called through PATH",
+								"没有通过 PATH 调用 go test 或 go run"));
+	return r < 0 ? r : 0;
 }
 
 void overlay_close(struct overlay *o)

@@ -8,8 +8,12 @@
  *
  *   P pid goid id outer same test function value created-by file line cut {frame function, file, line, offset}*
  *   R pid id function file line     recover() was called by function
+ *   C pid id n                      that panic was raised n times by now: told at 2..9, 10, 20..90, 100, …
  *   F pid id…                       these panics end the program
  *   L pid                           too many different panics in this process; the rest is not recorded
+ *
+ * and what Tocsin itself puts there, once a go command: N (the shim met one), G root (it runs with the overlay;
+ * its GOROOT).
  *
  * Fields end with a tab; \, tab, newline and other control bytes in them are escaped. One record is one write of
  * at most 4096 bytes, so that many processes can append at once.
@@ -18,7 +22,8 @@
 /* TOCSIN_PRINT stands for the runtime's own printer of panic values, which differs between versions. */
 static const char overlay_hook[] =
 "\n"
-"var tocsinSeen [512]uintptr\n"
+"var tocsinSeen, tocsinOf [512]uintptr\n" /* a panic's hash, and its id */
+"var tocsinTimes [512]uint32\n"
 "var tocsinFull, tocsinLast uintptr\n"
 "\n"
 "//go:linkname tocsinHook\n"
@@ -98,8 +103,8 @@ static const char overlay_hook[] =
 "	closefd(fd)\n"
 "}\n"
 "\n"
-/* 0: seen before; 1: new; 2: the table has just become full */
-"func tocsinNew(pcs []uintptr, test string) int {\n"
+/* 0: seen before; 1: new; 2: the table has just become full; 3: it is full */
+"func tocsinNew(pcs []uintptr, test string) (int, uintptr) {\n"
 "	h := uintptr(2166136261)\n"
 "	for _, pc := range pcs {\n"
 "		h = (h ^ pc) * 16777619\n"
@@ -110,18 +115,31 @@ static const char overlay_hook[] =
 "	}\n"
 "	h |= 1\n"
 "	for i := uintptr(0); i < 400; i++ {\n"
-"		at := &tocsinSeen[(h>>1+i)%512]\n"
-"		if atomic.Casuintptr(at, 0, h) {\n"
-"			return 1\n"
+"		at := (h>>1 + i) % 512\n"
+"		if atomic.Casuintptr(&tocsinSeen[at], 0, h) {\n"
+"			return 1, at\n"
 "		}\n"
-"		if atomic.Loaduintptr(at) == h {\n"
-"			return 0\n"
+"		if atomic.Loaduintptr(&tocsinSeen[at]) == h {\n"
+"			return 0, at\n"
 "		}\n"
 "	}\n"
 "	if atomic.Casuintptr(&tocsinFull, 0, 1) {\n"
-"		return 2\n"
+"		return 2, 0\n"
 "	}\n"
-"	return 0\n"
+"	return 3, 0\n"
+"}\n"
+"\n"
+"func tocsinAgain(path string, at uintptr) {\n"
+"	n := uint64(atomic.Xadd(&tocsinTimes[at], 1)) + 1\n"
+"	step := uint64(1)\n"
+"	for step*10 <= n {\n"
+"		step *= 10\n"
+"	}\n"
+"	id := atomic.Loaduintptr(&tocsinOf[at])\n"
+"	if n%step != 0 || id == 0 {\n" /* 0: the first one is just being written */
+"		return\n"
+"	}\n"
+"	tocsinWrite(path, tocsinNum(tocsinNum(tocsinOpen('C'), uint64(id)), n))\n"
 "}\n"
 "\n"
 /* Error methods known to be pure: their text is what a person needs. */
@@ -175,13 +193,17 @@ static const char overlay_hook[] =
 "		return\n"
 "	}\n"
 "	gp := getg()\n"
-"	pcs := make([]uintptr, 200)\n"
-"	pcs = pcs[:callers(1, pcs)]\n"
-"	switch tocsinNew(pcs, gp.tocsinTest) {\n"
+"	var stack [200]uintptr\n" /* not on the heap: a panic seen before allocates nothing */
+"	n := callers(1, stack[:])\n"
+"	state, at := tocsinNew(stack[:n], gp.tocsinTest)\n"
+"	switch state {\n"
 "	case 0:\n"
+"		tocsinAgain(path, at)\n"
 "		return\n"
 "	case 2:\n"
 "		tocsinWrite(path, tocsinOpen('L'))\n"
+"		return\n"
+"	case 3:\n"
 "		return\n"
 "	}\n"
 "	outer := gp._panic\n"
@@ -211,6 +233,8 @@ static const char overlay_hook[] =
 "	b = tocsinLine(b, gp.gopc)\n"
 "	cut := len(b)\n"
 "	b = append(b, '0', '\\t')\n"
+"	pcs := make([]uintptr, n)\n"
+"	copy(pcs, stack[:n])\n"
 "	fs := CallersFrames(pcs)\n"
 "	for {\n"
 "		fr, more := fs.Next()\n"
@@ -228,6 +252,7 @@ static const char overlay_hook[] =
 "	}\n"
 "	if len(b) < 4096 {\n"
 "		tocsinWrite(path, b)\n"
+"		atomic.Storeuintptr(&tocsinOf[at], p.tocsin)\n"
 "	}\n"
 "}\n"
 "\n"

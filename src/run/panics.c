@@ -10,6 +10,8 @@
 
 #define RECORD_MAX (16u << 20) /* bytes read */
 #define PANICS_MAX 20000
+#define STACK_MAX 3000 /* bytes of frames; an excerpt has 4096 */
+#define ROOTS_MAX 8 /* versions of Go in one run */
 
 struct frame {
 	struct span function, file, line, offset;
@@ -21,16 +23,27 @@ struct panic {
 	struct span frames; /* the rest of the line: four fields a frame */
 	struct span by, by_file, by_line; /* who called recover */
 	struct panic *outer; /* the panic that was under way on the goroutine */
+	uint64_t times;      /* at least */
 	bool same, fatal, cut;
+};
+
+/* What is told as one: the same value, raised at the same line in the same test, whatever led there. */
+struct told {
+	struct panic_note note;
+	const struct panic *first;
+	uint64_t times;
+	struct told *next;
 };
 
 struct reader {
 	struct arena mem;
 	struct map panics, std, told;
+	struct told *first, **last;
 	struct panic **all;
 	size_t n, cap;
-	const char *root;
-	bool full;
+	const char *roots[ROOTS_MAX];
+	size_t n_roots;
+	bool full, used;
 };
 
 static struct span field(struct span *line)
@@ -103,6 +116,7 @@ static void read_panic(struct reader *r, struct span line)
 
 	if (!p)
 		return;
+	p->times = 1;
 	p->goid = field(&line);
 	struct span id = field(&line), outer = field(&line);
 	p->same = span_eq(field(&line), S("1"));
@@ -129,6 +143,29 @@ static void read_recovery(struct reader *r, struct span line)
 	p->by = unescape(&r->mem, field(&line));
 	p->by_file = unescape(&r->mem, field(&line));
 	p->by_line = field(&line);
+}
+
+static void read_times(struct reader *r, struct span line)
+{
+	struct span pid = field(&line), id = field(&line);
+	struct panic *p = find_panic(r, pid, id);
+	int64_t n;
+
+	if (p && span_int(field(&line), &n) && n > 0 && (uint64_t)n > p->times)
+		p->times = (uint64_t)n;
+}
+
+static void read_root(struct reader *r, struct span line)
+{
+	const char *root = arena_str(&r->mem, field(&line));
+
+	r->used = true;
+	for (size_t i = 0; root && i < r->n_roots; i++) {
+		if (!strcmp(r->roots[i], root))
+			return;
+	}
+	if (root && r->n_roots < ROOTS_MAX)
+		r->roots[r->n_roots++] = root;
 }
 
 static void read_fatal(struct reader *r, struct span line)
@@ -178,6 +215,18 @@ static bool is_runtime(struct span function)
 	return span_starts(function, S("runtime."));
 }
 
+static bool is_std_dir(struct reader *r, struct span package)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < r->n_roots; i++) {
+		const char *dir = arena_printf(&r->mem, "%s/src/%.*s", r->roots[i], SPAN_ARG(package));
+		if (dir && stat(dir, &st) == 0 && S_ISDIR(st.st_mode))
+			return true;
+	}
+	return false;
+}
+
 /* A package of the standard library lies below GOROOT/src; its tests are a user's code. */
 static bool is_std(struct reader *r, struct span function, struct span file)
 {
@@ -188,9 +237,7 @@ static bool is_std(struct reader *r, struct span function, struct span file)
 		return false;
 	char *known = map_get(&r->std, package);
 	if (!known) {
-		struct stat st;
-		const char *dir = arena_printf(&r->mem, "%s/src/%.*s", r->root, SPAN_ARG(package));
-		known = dir && stat(dir, &st) == 0 && S_ISDIR(st.st_mode) ? &yes : &no;
+		known = is_std_dir(r, package) ? &yes : &no;
 		map_put(&r->std, package, known);
 	}
 	return known == &yes;
@@ -325,12 +372,17 @@ static void add_stack(struct reader *r, const struct panic *p, struct buf *b)
 {
 	struct span rest = p->frames;
 	struct frame f;
-	bool panicked = false;
+	bool panicked = false, cut = p->cut;
 
 	buf_addf(b, "goroutine %.*s [running]:\n", SPAN_ARG(p->goid));
-	while (next_frame(r, &rest, &f))
+	while (next_frame(r, &rest, &f)) {
+		if (b->len > STACK_MAX) { /* what follows the frames is worth more than the outermost of them */
+			cut = true;
+			break;
+		}
 		add_frame(b, &f, &panicked);
-	if (p->cut)
+	}
+	if (cut)
 		buf_adds(b, "...additional frames elided...\n");
 	if (p->created_file.n && !is_runtime(p->created))
 		buf_addf(b, "created by %.*s\n\t%.*s:%.*s\n", SPAN_ARG(p->created), SPAN_ARG(p->created_file),
@@ -359,27 +411,19 @@ static struct span clean_value(struct arena *mem, struct span v)
 	return (struct span){ p, n };
 }
 
-/* The same value raised at the same line in the same test, whatever led there, is one panic. */
-static bool told_before(struct reader *r, const struct panic *p, const struct panic_note *note)
+static char *told_key(struct reader *r, const struct panic *p, const struct panic_note *note)
 {
 	struct span rest = p->frames;
 	struct frame f = { 0 };
 
 	while (next_frame(r, &rest, &f) && is_runtime(f.function))
 		;
-	char *key = arena_printf(&r->mem, "%.*s\n%.*s\n%.*s:%.*s %d\n%.*s", SPAN_ARG(note->package), SPAN_ARG(note->test),
-				 SPAN_ARG(f.file), SPAN_ARG(f.line), note->recovered, SPAN_ARG(note->value));
-	if (!key)
-		return false;
-	if (map_get(&r->told, span_of(key)))
-		return true;
-	map_put(&r->told, span_of(key), key);
-	return false;
+	return arena_printf(&r->mem, "%.*s\n%.*s\n%.*s:%.*s %d\n%.*s", SPAN_ARG(note->package), SPAN_ARG(note->test),
+			    SPAN_ARG(f.file), SPAN_ARG(f.line), note->recovered, SPAN_ARG(note->value));
 }
 
-static void tell(struct reader *r, const struct panic *p, struct judge *j)
+static void fold(struct reader *r, const struct panic *p)
 {
-	CLEANUP(buf_free) struct buf stack = { .max = 65536 };
 	struct panic_note note = { .recovered = !p->fatal };
 
 	place_by_stack(r, p, &note);
@@ -389,11 +433,32 @@ static void tell(struct reader *r, const struct panic *p, struct judge *j)
 			note.package = strip_test(package_of(&r->mem, p->test_function));
 	}
 	note.value = clean_value(&r->mem, p->value);
-	if (told_before(r, p, &note))
+	char *key = told_key(r, p, &note);
+	struct told *t = key ? map_get(&r->told, span_of(key)) : NULL;
+	if (t) {
+		t->times += p->times;
 		return;
-	add_stack(r, p, &stack);
-	note.stack = buf_view(&stack);
-	judge_panic(j, &note);
+	}
+	t = key ? arena_alloc(&r->mem, sizeof(*t)) : NULL;
+	if (!t)
+		return;
+	*t = (struct told){ note, p, p->times, NULL };
+	map_put(&r->told, span_of(key), t);
+	*r->last = t;
+	r->last = &t->next;
+}
+
+static void tell(struct reader *r, struct told *t, struct judge *j)
+{
+	CLEANUP(buf_free) struct buf stack = { .max = 65536 };
+
+	add_stack(r, t->first, &stack);
+	if (t->times > 1)
+		buf_addf(&stack, t->times < 10 ? TR("raised %llu times\n", "共发生 %llu 次\n") :
+						 TR("raised at least %llu times\n", "至少发生 %llu 次\n"),
+			 (unsigned long long)t->times);
+	t->note.stack = buf_view(&stack);
+	judge_panic(j, &t->note);
 }
 
 static void read_line(struct reader *r, struct span line, struct judge *j)
@@ -404,8 +469,14 @@ static void read_line(struct reader *r, struct span line, struct judge *j)
 		read_panic(r, line);
 	else if (span_eq(kind, S("R")))
 		read_recovery(r, line);
+	else if (span_eq(kind, S("C")))
+		read_times(r, line);
 	else if (span_eq(kind, S("F")))
 		read_fatal(r, line);
+	else if (span_eq(kind, S("G")))
+		read_root(r, line);
+	else if (span_eq(kind, S("N")))
+		r->used = true;
 	else if (span_eq(kind, S("L")))
 		judge_limit(j, TR("a process raised more than 400 different panics; the rest is not shown",
 				  "一个进程产生了超过 400 种不同的 panic，其余未显示"));
@@ -428,14 +499,16 @@ static void tell_all(struct reader *r, struct judge *j)
 	for (size_t i = 0; i < r->n; i++) {
 		struct panic *p = r->all[i];
 		if (!p->same && (p->fatal || !(asked_for(p) || inside_std(r, p) || inside_dependency(r, p))))
-			tell(r, p, j);
+			fold(r, p);
 	}
+	for (struct told *t = r->first; t; t = t->next)
+		tell(r, t, j);
 }
 
-int panics_take(const char *path, const char *root, struct judge *j, struct err *e)
+int panics_take(const char *path, struct judge *j, struct err *e)
 {
 	CLEANUP(buf_free) struct buf text = { .max = RECORD_MAX };
-	struct reader r = { .root = root };
+	struct reader r = { .last = &r.first };
 	struct stat st;
 
 	CLEANUP(fd_close) int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -459,5 +532,5 @@ int panics_take(const char *path, const char *root, struct judge *j, struct err 
 	map_free(&r.told);
 	mem_free(r.all);
 	arena_free(&r.mem);
-	return 0;
+	return r.used;
 }

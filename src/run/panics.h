@@ -5,7 +5,8 @@
 
 /*
  * Read the file that the overlay of the runtime wrote (overlay_hook.h says how), join panics with their
- * recoveries, leave out what is by design, tell the judge the rest and empty the file. root is GOROOT.
+ * recoveries, leave out what is by design, tell the judge the rest and empty the file. 1, or 0: no go command
+ * at all was run with the overlay, nor was any refused.
  */
-int panics_take(const char *path, const char *root, struct judge *j, struct err *e);
+int panics_take(const char *path, struct judge *j, struct err *e);
 #endif

@@ -61,21 +61,6 @@ int proof_kmsg_victim(struct span record, int64_t *ret_usec)
 	return 0;
 }
 
-struct span proof_cgroup_path(struct span text, int version)
-{
-	while (text.n) {
-		struct span line = span_cut(&text, '\n');
-		span_cut(&line, ':');
-		struct span names = span_cut(&line, ':');
-		while (version == 1 && names.n)
-			if (span_eq(span_cut(&names, ','), S("memory")))
-				return line;
-		if (version == 2 && !names.n && line.n && names.p)
-			return line;
-	}
-	return (struct span){ 0 };
-}
-
 static int64_t counter_of(int fd, struct span key)
 {
 	char text[16384];
@@ -117,7 +102,7 @@ static void cgroup_find(struct proof *p)
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
 
 	for (size_t i = 0; n > 0 && p->events < 0 && i < ARRAY_LEN(cgroup_places); i++) {
-		struct span group = proof_cgroup_path((struct span){ text, (size_t)n }, cgroup_places[i].version);
+		struct span group = cgroup_path((struct span){ text, (size_t)n }, cgroup_places[i].version);
 		if (!group.p)
 			continue;
 		p->events = open_place(&cgroup_places[i], group);
@@ -126,10 +111,17 @@ static void cgroup_find(struct proof *p)
 	}
 }
 
-void proof_begin(struct proof *p)
+void proof_begin(struct proof *p, const struct cgroup *g)
 {
 	*p = (struct proof){ .events = -1, .began = time_mono() };
-	cgroup_find(p);
+	if (g->memory)
+		p->events = cgroup_events(g);
+	if (p->events >= 0) {
+		p->cgroup = g->version;
+		p->own = p->runs = true;
+	} else {
+		cgroup_find(p);
+	}
 	p->cgroup_kills = counter_of(p->events, S("oom_kill"));
 	p->machine_kills = machine_kills();
 	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -137,10 +129,23 @@ void proof_begin(struct proof *p)
 	fd_close(fd);
 }
 
-void proof_facilities(const struct proof *p, struct report *r)
+/* "v1" or "v2" with a reason: only the second best is had. */
+static const char *cgroup_why(const struct proof *p, const struct cgroup *g, const char *why, struct arena *mem)
 {
-	facility_add(r, "cgroup", p->cgroup == 2 ? "v2" : p->cgroup == 1 ? "v1" : "no",
-		     p->cgroup ? NULL : TR("no memory controller can be read", "读不到内存控制器"));
+	if (g->version && p->cgroup)
+		return p->runs ? NULL : TR("its group has no memory controller: memory is that of the group around it",
+			"本次运行的控制组没有内存控制器：内存数据取自外层的组");
+	if (g->version)
+		return TR("its group has no memory controller, and no other can be read", "本次运行的控制组没有内存控制器，也读不到其他的");
+	return arena_printf(mem, p->cgroup ? TR("%s; OOM kills are those of the group around it", "%s；OOM 计数取自外层的组") :
+		TR("%s; no memory controller can be read", "%s；也读不到内存控制器"), why);
+}
+
+void proof_facilities(const struct proof *p, const struct cgroup *g, const char *why, struct report *r)
+{
+	int version = g->version ? g->version : p->cgroup;
+
+	facility_add(r, "cgroup", version == 2 ? "v2" : version == 1 ? "v1" : "no", cgroup_why(p, g, why, &r->mem));
 	facility_add(r, "kmsg", p->kmsg ? "yes" : "no",
 		     p->kmsg ? NULL : TR("the kernel log may not be read", "无权读取内核日志"));
 }
@@ -184,6 +189,11 @@ enum oom_proof proof_oom(const struct proof *p, const struct killed *v, size_t n
 	if (!asked && !failed)
 		return OOM_NO;
 	int64_t group = p->cgroup_kills < 0 ? 0 : counter_of(p->events, S("oom_kill")) - p->cgroup_kills;
+	if (group > 0 && p->runs) {
+		*ret_why = arena_printf(mem, TR("the kernel counted in the run's own cgroup (v%d): oom_kill is %lld",
+			"内核在本次运行自己的 cgroup（v%d）中的计数：oom_kill 为 %lld"), p->cgroup, (long long)group);
+		return OOM_CERTAIN;
+	}
 	if (group > 0 && p->own) {
 		*ret_why = arena_printf(mem, TR("the memory limit of its cgroup was reached: oom_kill rose by %lld",
 			"达到所在 cgroup 的内存上限：oom_kill 增加了 %lld"), (long long)group);
@@ -195,7 +205,8 @@ enum oom_proof proof_oom(const struct proof *p, const struct killed *v, size_t n
 			"内核日志显示 OOM killer 杀死了进程 %d"), pid);
 		return OOM_CERTAIN;
 	}
-	int64_t machine = asked && p->machine_kills >= 0 ? machine_kills() - p->machine_kills : 0;
+	/* The run's own group would have counted it: what the machine counted was somebody else. */
+	int64_t machine = asked && !p->runs && p->machine_kills >= 0 ? machine_kills() - p->machine_kills : 0;
 	if (machine <= 0)
 		return OOM_NO;
 	*ret_why = arena_printf(mem, TR("SIGKILL while the machine's oom_kill counter rose by %lld",
@@ -205,6 +216,8 @@ enum oom_proof proof_oom(const struct proof *p, const struct killed *v, size_t n
 
 void proof_end(struct proof *p)
 {
+	p->runs = p->own = false;
+	p->cgroup_kills = -1;
 	fd_close(p->events);
 	p->events = -1;
 }

@@ -68,10 +68,23 @@ static void drain_poll(void *ctx, int64_t now)
 	(void)now;
 }
 
+/* Had the child a word to say before it was the command? Again after its end is fine. */
+static void child_told(struct run *x)
+{
+	x->failed = x->failed || spawn_failed(&x->child, &x->failure);
+	if (!x->child.not_joined || !x->group.version)
+		return;
+	outcome_limit(x, arena_printf(&x->r->mem, TR("the command could not be put in a control group of its own: %s",
+		"无法将命令放入它自己的控制组：%s"), strerror(x->child.not_joined)));
+	proof_end(&x->proof);
+	cgroup_close(&x->group);
+}
+
 /* Called when all that could be reaped was: only then is it known whether anything of its tree is left. */
 static void command_ended(struct run *x)
 {
 	x->ended = time_mono();
+	child_told(x);
 	x->owed = x->relay.total + relay_unread(&x->relay);
 	terminal_take(&x->term);
 	if (x->childless)
@@ -83,7 +96,7 @@ static void command_ended(struct run *x)
 		stop_again(x);
 }
 
-static bool is_old(const struct run *x, int pid)
+bool run_had(const struct run *x, int pid)
 {
 	for (size_t i = 0; i < x->n_old; i++)
 		if (x->old[i] == pid)
@@ -96,7 +109,7 @@ static void child_event(struct run *x, const siginfo_t *si, const struct rusage 
 {
 	bool ended = si->si_code == CLD_EXITED || si->si_code == CLD_KILLED || si->si_code == CLD_DUMPED;
 
-	if (is_old(x, si->si_pid))
+	if (run_had(x, si->si_pid))
 		return;
 	if (ended)
 		usage_add(&x->used, u);
@@ -238,12 +251,17 @@ static void facilities_open(struct run *x)
 
 	bool sub = prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0;
 	facility_add(r, "subreaper", sub ? "yes" : "no", NULL);
-	proof_begin(&x->proof);
-	proof_facilities(&x->proof, r);
+	if (cgroup_new(&x->group, &e) == 0)
+		e.msg[0] = '\0';
+	proof_begin(&x->proof, &x->group);
+	proof_facilities(&x->proof, &x->group, e.msg, r);
 	if (!x->c->nested)
 		return;
 	int n = nested_open(x->loop, x->c->allow_masked, &x->nested, &e);
-	facility_add(r, "shim", n < 0 ? "no" : "yes", n < 0 ? kept(x, &e) : NULL);
+	if (n == 0 && x->c->panics)
+		nested_panics(x->nested, x->c->panics, x->c->ctx);
+	const char *idle = n < 0 ? kept(x, &e) : nested_idle(x->nested);
+	facility_add(r, "shim", idle ? "no" : "yes", idle);
 	n = connector_open(x->loop, &calls, &x->conn, &e);
 	facility_add(r, "proc_events", n < 0 ? "no" : "yes", n < 0 ? kept(x, &e) : NULL);
 }
@@ -294,8 +312,8 @@ static int start(struct run *x, struct err *e)
 	const char *name = x->c->argv.v[0], *search = getenv("PATH");
 	CLEANUP(mem_free) char **env = spawn_env(add, ARRAY_LEN(add));
 	CLEANUP(buf_free) struct buf path = { 0 };
-	int end[2];
-	bool fork_refused;
+	int end[2] = { -1, -1 };
+	bool fork_refused = false;
 
 	int r = env ? output_open(x, end, e) : err_set(e, ENOMEM, TR("out of memory", "内存不足"));
 	if (r < 0)
@@ -304,7 +322,8 @@ static int start(struct run *x, struct err *e)
 	const char *file = found == ENOENT ? name : arena_str(&x->r->mem, buf_view(&path));
 	struct spawn s = { .path = file, .argv = (char *const *)x->c->argv.v, .envp = env,
 		.fd = { x->pty.master >= 0 && x->pty.in >= 0 ? end[0] : -1, end[0], end[1] },
-		.terminal = x->pty.master >= 0, .mask = loop_old_mask(x->loop) };
+		.terminal = x->pty.master >= 0, .mask = loop_old_mask(x->loop),
+		.group = x->group.version == 2 ? x->group.dir : -1, .join = x->group.version ? x->group.join : -1 };
 	x->began = time_mono();
 	x->r->started = time_wall();
 	r = 0;
@@ -390,7 +409,6 @@ static int supervise(struct run *x, struct err *e)
 
 static void finish(struct run *x, int failed)
 {
-	struct spawn_fail f;
 	struct err e;
 
 	if (x->child.pid && !x->ended) { /* we ourselves failed: it does not go on unwatched */
@@ -403,11 +421,14 @@ static void finish(struct run *x, int failed)
 		outcome_left_over(x, false);
 	}
 	connector_drain(x->conn);
-	if (x->child.pid && spawn_failed(&x->child, &f)) {
+	if (x->child.pid)
+		child_told(x);
+	if (x->failed) {
 		CLEANUP(buf_free) struct buf path = { 0 };
 		spawn_resolve(x->c->argv.v[0], getenv("PATH"), &path);
 		bool same = strcmp(buf_str(&path), x->c->argv.v[0]) == 0;
-		outcome_not_started(x, same ? x->c->argv.v[0] : buf_str(&path), getenv("PATH"), f.err, f.step == SPAWN_SETUP);
+		outcome_not_started(x, same ? x->c->argv.v[0] : buf_str(&path), getenv("PATH"), x->failure.err,
+				    x->failure.step == SPAWN_SETUP);
 	}
 	if (x->nested && !failed && nested_take(x->nested, x->r, &e) < 0)
 		outcome_limit(x, kept(x, &e));
@@ -423,6 +444,7 @@ static void run_close(struct run *x)
 	connector_close(x->conn);
 	nested_close(x->nested);
 	proof_end(&x->proof);
+	cgroup_close(&x->group);
 	if (x->child.pid) {
 		fd_close(x->child.pidfd);
 		fd_close(x->child.fail);

@@ -8,6 +8,11 @@
 /* Supervising one execution of one command: start it, relay and read its output, watch its tree, end it. */
 
 typedef void run_bytes_fn(void *ctx, enum stream s, struct span bytes);
+/*
+ * What --panics has to say of a nested go command whose panics go to the file `record`: that the overlay of this
+ * version is built for the first time, or (version "") why it cannot be done.
+ */
+typedef void run_panics_fn(void *ctx, const char *record, const char *version, const char *why);
 
 struct run_config {
 	struct argv argv;          /* what to execute */
@@ -19,6 +24,7 @@ struct run_config {
 	bool nested;               /* put our `go` in front of PATH and hear of nested go commands */
 	const char *const *allow_masked; /* globs; NULL-terminated; may be NULL */
 	run_bytes_fn *bytes;       /* all that the child writes, in order; never NULL */
+	run_panics_fn *panics;     /* NULL: they are not asked for */
 	timer_fn *tick;            /* every 100 ms while it runs, for a live view; may be NULL */
 	void (*winch)(void *ctx);  /* the terminal was resized; may be NULL */
 	void *ctx;

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/time.h"
+#include "run/gocmd.h"
 #include "run/run.h"
 #include "run/shim.h"
 
@@ -181,9 +182,9 @@ static size_t past_read(struct file_id *ids)
 	for (size_t i = 1; i < ARRAY_LEN(line) && line[i - 1] > 1; i++)
 		line[i] = callers_parent(line[i - 1]);
 	for (; at && *at && n < PAST_MAX; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
-		unsigned long long dev, ino;
-		int pid;
-		if (sscanf(at, "%d:%llu:%llu", &pid, &dev, &ino) != 3)
+		struct span rest = span_of(at), one = span_cut(&rest, ',');
+		int64_t pid, dev, ino;
+		if (!span_int(span_cut(&one, ':'), &pid) || !span_int(span_cut(&one, ':'), &dev) || !span_int(one, &ino))
 			continue;
 		for (size_t i = 0; i < ARRAY_LEN(line); i++) {
 			if (pid == line[i]) {
@@ -218,7 +219,7 @@ static void past_write(const char *path)
 
 	if (is_goroot(path) || stat(path, &st) < 0)
 		return;
-	int n = snprintf(text, sizeof(text), "%d:%llu:%llu%s%s", getpid(), (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
+	int n = snprintf(text, sizeof(text), "%d:%lld:%lld%s%s", getpid(), (long long)st.st_dev, (long long)st.st_ino,
 			 before ? "," : "", before ? before : "");
 	if (n > 0 && n < (int)sizeof(text))
 		setenv(PAST, text, 1);
@@ -270,7 +271,7 @@ static void become(const char *path, char **argv)
 
 struct shim {
 	const char *path;
-	char **argv;
+	char **argv, **run_argv; /* as it was called; as the real one is */
 	pid_t self, child;
 	bool left_group;         /* signals to the group reach the real go and not us */
 	int stop_passed;         /* the stop signal that we passed on */
@@ -309,6 +310,7 @@ static pid_t start_real(struct shim *s, const char *path, char **argv)
 static void connect_runs(struct shim *s, const char *names)
 {
 	struct span rest = span_of(names);
+	int64_t number;
 
 	while (rest.n && s->n_fd < SHIM_LEVELS) {
 		struct span name = span_cut(&rest, ','), pid = name;
@@ -316,7 +318,7 @@ static void connect_runs(struct shim *s, const char *names)
 		if (fd < 0)
 			continue;
 		s->fd[s->n_fd] = fd;
-		s->run_pid[s->n_fd++] = span_skip(&pid, S("tocsin-")) ? atoi(pid.p) : 0;
+		s->run_pid[s->n_fd++] = span_skip(&pid, S("tocsin-")) && span_int(span_cut(&pid, '-'), &number) ? (int)number : 0;
 	}
 }
 
@@ -364,6 +366,52 @@ static void tell_end(struct shim *s, int code, int sig)
 	packet.m.sig = sig;
 	for (size_t i = 0; i < s->n_fd; i++)
 		shim_send(s->fd[i], &packet);
+}
+
+/* ---- --panics ---- */
+
+static void tell_note(struct shim *s, const char *version, const char *text)
+{
+	shim_packet_start(&packet, SHIM_NOTE);
+	shim_packet_word(&packet, getenv("TOCSIN_PANICS"));
+	shim_packet_word(&packet, version);
+	shim_packet_word(&packet, text);
+	for (size_t i = 0; i < s->n_fd; i++)
+		shim_send(s->fd[i], &packet);
+}
+
+static void on_slow(void *ctx, const char *version)
+{
+	tell_note(ctx, version, "");
+}
+
+/* What a test calls it calls on purpose, and may look at the output. */
+static bool is_below_test(const struct shim *s)
+{
+	static struct callers who;
+	bool below = true;
+
+	callers_read(getpid(), s->run_pid, s->n_fd, &who);
+	for (size_t i = 0; i < s->n_fd; i++)
+		below &= who.test_at < who.run_at[i];
+	return below;
+}
+
+/* The outer run was asked to make panics visible: so it is in what we start. */
+static void add_overlay(struct shim *s)
+{
+	struct sigaction dfl = { .sa_handler = SIG_DFL }, old;
+	const char *record = getenv("TOCSIN_PANICS");
+	struct arena mem = { 0 }; /* lives as long as we do */
+	struct err e;
+
+	if (!record || !*record || is_below_test(s))
+		return;
+	lang_now = lang_pick(NULL);
+	sigaction(SIGCHLD, &dfl, &old); /* inherited as ignored, go build would lose its status */
+	if (overlay_nested(&mem, s->path, s->argv, record, on_slow, s, &s->run_argv, &e) < 0)
+		tell_note(s, "", e.msg);
+	sigaction(SIGCHLD, &old, NULL);
 }
 
 /* ---- while it runs ---- */
@@ -475,15 +523,15 @@ static void supervise_real(struct shim *s)
 	sigaction(SIGCHLD, &dfl, &s->old_chld); /* inherited as ignored, it would lose us the status */
 	sigprocmask(SIG_SETMASK, &s->all, &s->old);
 	s->self = getpid();
-	s->child = start_real(s, s->path, s->argv);
+	s->child = start_real(s, s->path, s->run_argv);
 	if (s->child < 0 && errno == ENOEXEC)
-		s->child = start_real(s, "/bin/sh", argv_for_sh(s->path, s->argv));
+		s->child = start_real(s, "/bin/sh", argv_for_sh(s->path, s->run_argv));
 	if (s->child < 0) {
 		int code = errno;
 		sigaction(SIGCHLD, &s->old_chld, NULL);
 		sigprocmask(SIG_SETMASK, &s->old, NULL);
 		if (code == EAGAIN || code == ENOMEM)
-			become(s->path, s->argv); /* no second process: then as if we were not */
+			become(s->path, s->run_argv); /* no second process: then as if we were not */
 		tell_end(s, 126, 0);
 		cannot(code);
 	}
@@ -502,7 +550,7 @@ void shim_main_if_called(int argc, char **argv)
 {
 	const char *called = (const char *)getauxval(AT_EXECFN), *names, *off; /* argv[0] is only what it was told */
 	static char path[PATH_MAX];
-	struct shim s = { .argv = argv, .path = path };
+	struct shim s = { .argv = argv, .run_argv = argv, .path = path };
 	struct file_id not_these[PAST_MAX + 1];
 	struct stat self;
 
@@ -524,6 +572,7 @@ void shim_main_if_called(int argc, char **argv)
 	if (!s.n_fd)
 		become(path, argv);
 	tell_start(&s, names);
+	add_overlay(&s);
 	supervise_real(&s);
 }
 

@@ -19,6 +19,9 @@
 
 static uint64_t inherited_ignored;
 
+/* What we, or who started us, may have changed. Handlers of other signals are gone with the exec. */
+static const int touched[] = { SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU };
+
 /*
  * Before main: what we were given, while nothing has changed it. A standard descriptor that is closed is
  * filled, so that no file of ours gets its number; CLOEXEC: the command finds it closed, as without us.
@@ -30,9 +33,9 @@ __attribute__((constructor)) static void inherited_read(void)
 	for (int fd = 0; fd <= 2; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR | O_CLOEXEC) < 0)
 			break;
-	for (int sig = 1; sig < 64; sig++)
-		if (sigaction(sig, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)
-			inherited_ignored |= UINT64_C(1) << sig;
+	for (size_t i = 0; i < ARRAY_LEN(touched); i++)
+		if (sigaction(touched[i], NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)
+			inherited_ignored |= UINT64_C(1) << touched[i];
 }
 
 bool spawn_inherited_ignored(int sig)
@@ -137,12 +140,23 @@ static __attribute__((noreturn)) void child_fail(int fd, enum spawn_step step, i
 
 static void child_signals(const sigset_t *mask)
 {
-	for (int sig = 1; sig < 64; sig++) {
-		struct sigaction sa = { .sa_handler = spawn_inherited_ignored(sig) ? SIG_IGN : SIG_DFL };
-		if (sig != SIGKILL && sig != SIGSTOP && sig != 32 && sig != 33) /* 32, 33: the C library's own */
-			sigaction(sig, &sa, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(touched); i++) {
+		struct sigaction sa = { .sa_handler = spawn_inherited_ignored(touched[i]) ? SIG_IGN : SIG_DFL };
+		sigaction(touched[i], &sa, NULL);
 	}
 	sigprocmask(SIG_SETMASK, mask, NULL);
+}
+
+/* Without it the command runs as well: it is only told. */
+static void child_join(int join, int fail)
+{
+	struct spawn_fail f = { .step = SPAWN_GROUP };
+
+	if (write(join, "0", 1) == 1)
+		return;
+	f.err = errno;
+	if (write(fail, &f, sizeof(f)) < 0)
+		_exit(126);
 }
 
 static int child_setup(const struct spawn *s, int parent)
@@ -214,11 +228,22 @@ static char **shell_argv(const struct spawn *s)
 	return v;
 }
 
-static int fork_pidfd(int *pidfd)
+/* *ret_in: it was born in the control group. */
+static int fork_pidfd(int group, int *pidfd, bool *ret_in)
 {
 	struct clone_args a = { .flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)pidfd, .exit_signal = SIGCHLD };
-	long pid = syscall(SYS_clone3, &a, sizeof(a));
+	struct clone_args in = a;
+	long pid = -1;
 
+	in.flags |= CLONE_INTO_CGROUP;
+	in.cgroup = (uint64_t)group;
+	*ret_in = group >= 0;
+	if (group >= 0)
+		pid = syscall(SYS_clone3, &in, sizeof(in));
+	if (pid >= 0 || (*ret_in && (errno == EAGAIN || errno == ENOMEM)))
+		return (int)pid;
+	*ret_in = false;
+	pid = syscall(SYS_clone3, &a, sizeof(a));
 	if (pid >= 0 || errno == EAGAIN || errno == ENOMEM)
 		return (int)pid;
 	*pidfd = -1; /* an old kernel, or a seccomp filter that knows no clone3 */
@@ -248,14 +273,17 @@ int spawn_start(const struct spawn *s, struct child *ret, bool *ret_fork, struct
 {
 	CLEANUP(mem_free) char **sh_argv = shell_argv(s);
 	int fail[2], parent = getpid(), pidfd = -1;
+	bool in_group;
 
 	*ret_fork = false;
 	if (!sh_argv)
 		return err_set(e, ENOMEM, TR("out of memory", "内存不足"));
 	if (pipe_high(fail) < 0)
 		return err_set(e, errno, TR("create a pipe: %m", "无法创建管道：%m"));
-	int pid = fork_pidfd(&pidfd);
+	int pid = fork_pidfd(s->group, &pidfd, &in_group);
 	if (pid == 0) {
+		if (s->join >= 0 && !in_group)
+			child_join(s->join, fail[1]);
 		if (child_setup(s, parent) < 0)
 			child_fail(fail[1], SPAWN_SETUP, errno);
 		child_exec(s, sh_argv, fail[1]);
@@ -274,7 +302,12 @@ int spawn_start(const struct spawn *s, struct child *ret, bool *ret_fork, struct
 	return 0;
 }
 
-bool spawn_failed(const struct child *c, struct spawn_fail *ret)
+bool spawn_failed(struct child *c, struct spawn_fail *ret)
 {
-	return read(c->fail, ret, sizeof(*ret)) == (ssize_t)sizeof(*ret);
+	while (read(c->fail, ret, sizeof(*ret)) == (ssize_t)sizeof(*ret)) {
+		if (ret->step != SPAWN_GROUP)
+			return true;
+		c->not_joined = ret->err;
+	}
+	return false;
 }

@@ -14,11 +14,17 @@
 
 int stop_scan(struct run *x, struct tree *t)
 {
+	CLEANUP(pids_free) struct pids in = { 0 };
 	int r = tree_scan(t, getpid(), x->old, x->n_old);
+	bool exact = x->group.version && cgroup_pids(&x->group, &in) == 0;
 	size_t kept = 0;
 
+	for (size_t i = 0; i < in.n; i++)
+		if (in.v[i] != getpid() && !run_had(x, in.v[i]))
+			tree_add(t, in.v[i]);
+	/* Orphans of children from before come to us too: the group tells them from those of the run. */
 	for (size_t i = 0; i < t->n; i++)
-		if (t->v[i].state != 'Z' && t->v[i].state != 'X')
+		if (t->v[i].state != 'Z' && t->v[i].state != 'X' && (!exact || !x->n_old || pids_have(&in, t->v[i].pid)))
 			t->v[kept++] = t->v[i];
 	t->n = kept;
 	return r;
@@ -80,6 +86,8 @@ static void rung_act(struct run *x)
 	if (x->rung == RUNG_QUIT)
 		x->rung++;
 	sig = sigs[x->rung];
+	if (x->rung == RUNG_KILL)
+		cgroup_kill(&x->group); /* all at once, so that none forks away; where that is not to be had, one by one */
 	stop_signal_group(x, sig);
 	/* Its group is gone or holds only some of them: then one by one. A stopped process hears nothing but KILL. */
 	if (x->rung == RUNG_KILL || x->ended)

@@ -27,6 +27,7 @@ struct run {
 	struct pty pty;
 	struct connector *conn;    /* NULL: not to be had */
 	struct nested_server *nested;
+	struct cgroup group;       /* the run's own; version 0: not to be had */
 	struct proof proof;
 	int *old;                  /* children that we had before: not ours to judge */
 	size_t n_old;
@@ -53,11 +54,16 @@ struct run {
 	uint64_t owed;             /* output that was written before the command's end */
 	int status_code, status;   /* CLD_EXITED, …, and what goes with it */
 	int64_t cpu_limit_ns;      /* RLIMIT_CPU that it hit; 0: none */
+	struct spawn_fail failure; /* why it never became the command */
+	bool failed;
 	struct rusage used;
 	struct proc_note notes[NOTES_MAX];
 	size_t n_notes;
 	bool notes_full;
 };
+
+/* run.c */
+bool run_had(const struct run *x, int pid);        /* our child from before */
 
 /* stop.c */
 void stop_signal_group(struct run *x, int sig);    /* the command's whole group, while it lives */

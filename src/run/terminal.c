@@ -67,11 +67,17 @@ void pty_resize(struct pty *p)
 		}
 }
 
+static unsigned short size_said(const char *text, unsigned short otherwise)
+{
+	int64_t n;
+
+	return text && span_int(span_of(text), &n) && n > 0 && n <= UINT16_MAX ? (unsigned short)n : otherwise;
+}
+
 static void slave_modes(int slave)
 {
 	struct winsize ws = { .ws_row = 24, .ws_col = 80 };
 	struct termios t;
-	const char *columns = getenv("COLUMNS"), *lines = getenv("LINES");
 
 	if (tcgetattr(STDIN_FILENO, &t) == 0 || tcgetattr(STDOUT_FILENO, &t) == 0) {
 		tcsetattr(slave, TCSANOW, &t);
@@ -80,10 +86,8 @@ static void slave_modes(int slave)
 		t.c_lflag &= ~(tcflag_t)ECHO;
 		tcsetattr(slave, TCSANOW, &t);
 	}
-	if (columns && atoi(columns) > 0)
-		ws.ws_col = (unsigned short)atoi(columns);
-	if (lines && atoi(lines) > 0)
-		ws.ws_row = (unsigned short)atoi(lines);
+	ws.ws_col = size_said(getenv("COLUMNS"), ws.ws_col);
+	ws.ws_row = size_said(getenv("LINES"), ws.ws_row);
 	ioctl(slave, TIOCSWINSZ, &ws);
 }
 

@@ -13,6 +13,9 @@
 
 #include "base/mem.h"
 
+/* Numbers behind the name and the state in /proc/PID/stat; of CPU times first the user's, then the system's. */
+enum { STAT_PPID, STAT_GROUP, STAT_USED = 10, STAT_DONE = 12, STAT_START = 18 };
+
 static ssize_t read_small(const char *path, char *to, size_t room)
 {
 	CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -25,21 +28,25 @@ static ssize_t read_small(const char *path, char *to, size_t room)
 bool tree_read(int pid, struct proc *ret)
 {
 	char path[48], text[1024];
-	unsigned long long utime, stime, cutime, cstime, start;
+	int64_t v[STAT_START + 1];
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	if (read_small(path, text, sizeof(text)) <= 0)
 		return false;
-	const char *p = strrchr(text, ')'); /* the name before it may hold anything */
-	const char *name = strchr(text, '(');
-	*ret = (struct proc){ .pid = pid };
-	if (!p || !name || sscanf(p + 1, " %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %llu %llu %*d %*d %*d %*d %llu",
-			 &ret->state, &ret->ppid, &ret->group, &utime, &stime, &cutime, &cstime, &start) != 8)
+	struct span rest = span_of(text);
+	size_t open = span_chr(rest, '('), shut = span_rchr(rest, ')'); /* the name between may hold anything */
+	if (open == SPAN_NONE || shut == SPAN_NONE || shut < open)
 		return false;
-	snprintf(ret->name, sizeof(ret->name), "%.*s", (int)(p - name - 1), name + 1);
-	ret->start = start;
-	ret->used = utime + stime;
-	ret->done = cutime + cstime;
+	struct span name = span_head(span_from(rest, open + 1), shut - open - 1);
+	rest = span_from(rest, shut + 2);
+	struct span state = span_cut(&rest, ' ');
+	for (size_t i = 0; i < ARRAY_LEN(v); i++)
+		if (!span_int(span_trim(span_cut(&rest, ' ')), &v[i]))
+			return false;
+	*ret = (struct proc){ .pid = pid, .ppid = (int)v[STAT_PPID], .group = (int)v[STAT_GROUP],
+		.state = state.n ? state.p[0] : '?', .start = (uint64_t)v[STAT_START],
+		.used = (uint64_t)(v[STAT_USED] + v[STAT_USED + 1]), .done = (uint64_t)(v[STAT_DONE] + v[STAT_DONE + 1]) };
+	snprintf(ret->name, sizeof(ret->name), "%.*s", SPAN_ARG(name));
 	return true;
 }
 
@@ -65,7 +72,9 @@ static int scan_all(struct tree *t)
 		return -errno;
 	for (struct dirent *de; (de = readdir(d)) != NULL;) {
 		struct proc p;
-		if (isdigit((unsigned char)de->d_name[0]) && tree_read(atoi(de->d_name), &p) && !tree_push(t, &p)) {
+		int64_t pid;
+		if (isdigit((unsigned char)de->d_name[0]) && span_int(span_of(de->d_name), &pid) && tree_read((int)pid, &p) &&
+		    !tree_push(t, &p)) {
 			closedir(d);
 			return -ENOMEM;
 		}
@@ -112,6 +121,17 @@ int tree_scan(struct tree *t, int root, const int *skip, size_t n_skip)
 	}
 	t->n = kept;
 	return r;
+}
+
+void tree_add(struct tree *t, int pid)
+{
+	struct proc p;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (t->v[i].pid == pid)
+			return;
+	if (tree_read(pid, &p))
+		tree_push(t, &p);
 }
 
 void tree_free(struct tree *t)

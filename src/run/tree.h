@@ -22,6 +22,7 @@ struct tree {
 int tree_scan(struct tree *t, int root, const int *skip, size_t n_skip);
 void tree_free(struct tree *t);
 void tree_free_cleanup(struct tree *t);
+void tree_add(struct tree *t, int pid);     /* one more, unless it is there or gone */
 bool tree_read(int pid, struct proc *ret); /* one process */
 /* Send a signal to exactly this process: never to another that has got its number since. */
 bool tree_signal(const struct proc *p, int sig);

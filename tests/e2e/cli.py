@@ -24,6 +24,7 @@ ENV = {k: v for k, v in os.environ.items()
        if k not in ("TOCSIN_LANG", "LC_ALL", "LC_MESSAGES", "LANG", "NO_COLOR", "CI", "GITHUB_ACTIONS", "GITLAB_CI", "FORCE_COLOR")
        and not k.startswith(("GITHUB_", "TOCSIN_"))}
 ENV.update({"GOFLAGS": "-buildvcs=false", "GOTOOLCHAIN": "local", "TERM": "xterm-256color", "LANG": "C.UTF-8"})
+SRC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src")
 VERBS = ["run", "explain", "allow", "causes", "help", "completion", "version"]
 
 
@@ -64,7 +65,25 @@ def test_help():
     for variable in ("TOCSIN_LANG", "LC_ALL", "LANG"):
         out = run("help", env={"LANG": "", variable: "zh_CN.UTF-8"})[1]
         check("用法" in out, f"{variable} chooses the language", out)
-    flags = re.findall(r"--[a-z-]+", run("help", "run")[1])
+    known = re.findall(r'getenv\("(TOCSIN_[A-Z]+)"', "".join(open(os.path.join(SRC, d, f), encoding="utf-8").read()
+                       for d in ("base", "cli", "run") for f in os.listdir(os.path.join(SRC, d)) if f.endswith(".c")))
+    for lang in ("en", "zh"):
+        text, man = run("help", "run", "--lang", lang)[1], run("help", "--man", "--lang", lang)[1]
+        words = set(known) | {"TOCSIN_PAST", "TOCSIN_CI_REPO", "NO_COLOR", "XDG_CACHE_HOME", "readlink"}
+        check(len(known) > 3 and all(w in text and w in man for w in words), f"help run and the manual name every variable ({lang})",
+              [w for w in words if w not in text or w not in man])
+        check(all(re.search(rf"^  {re.escape(w)} ", text, re.M) and f"\\fB{w}\\fR" in man for w in ("0", "1", "124", "125", "126", "127", "128+n")),
+              f"help run and the manual have one table of exit statuses ({lang})", text)
+    flags = re.findall(r"--[a-z-]+", run("help", "run")[1].split("While a run lasts")[0])
+    later = ["service", "store", "config", "flush", "sarif", "trace", "snapshot", "require-signed", "require-active"]
+    check(not [f for f in later if f"--{f}" in flags], "help does not list flags of later versions", flags)
+    for flag in later:
+        for args in ([f"--{flag}"], [f"--{flag}=x"]):
+            code, out, err = run("run", *args, "--", "true")
+            check(code == 2 and f"--{flag} (" in err and "not in this version" in err and "did you mean" not in err, f"refused: {args[0]}", err)
+    code, out, err = run("check", "--lang", "zh", ".")
+    code2, out2, err2 = run("--lang", "zh", "check", ".")
+    check(code == code2 == 2 and "not in this version" in err and "此版本" in err2, "refused: a verb of later versions", (err, err2))
     man = run("help", "--man")[1]
     check(all(f.replace("-", "\\-") in man for f in flags), "the manual page has every flag of run", set(flags))
 
@@ -384,6 +403,10 @@ def test_retry():
     r = json.load(open(path("t.json"), encoding="utf-8"))
     check(code == 0 and r["verdict"]["outcome"] == "unstable" and [a["outcome"] for a in r["run"]["attempts"]] == ["failed", "passed"] and
           "trying again" in err and not report_faults(r), "retry: failed, then passed", (code, r["verdict"], err))
+    burn = put("burn.sh", "#!/bin/sh\n[ -e $1 ] && exit 0\n: > $1\npython3 -c 'b = bytearray(90 << 20); [i * i for i in range(3000000)]'\nexit 1\n", 0o755)
+    code, out, err = run("run", "--retry", "2", "--retry-on", "proc.exit", "--report", path("t.json"), "--", burn, path("f0"))
+    used = json.load(open(path("t.json"), encoding="utf-8"))["run"]["resources"]
+    check(code == 0 and used["cpu_ms"] > 40 and used["max_rss_kb"] > 80000, "retry: resources are of all attempts", used)
     code = run("run", "--strict", "--retry", "2", "--retry-on", "proc.exit", "--", script, path("f2"))[0]
     check(code == 1, "retry: unstable fails under --strict", code)
     code, out, err = run("run", "--retry", "2", "--", script, path("f3"))
@@ -403,6 +426,12 @@ def test_rerun():
           (code, r["verdict"], r["findings"], err))
     check(r["tests"]["failed"] == 0 and [a["outcome"] for a in r["run"]["attempts"]] == ["failed", "passed"], "rerun: counts and attempts",
           (r["tests"], r["run"]["attempts"]))
+    cases = {c.get("name"): c for c in ET.parse(path("u.xml")).getroot().iter("testcase")}
+    suite = ET.parse(path("u.xml")).getroot().find("testsuite[@name='example.com/m/f']")
+    check(suite.get("tests") == "3" and suite.get("failures") == "0" and len(suite.findall("testcase")) == 3 and
+          cases["TestFlaky/in/ner"].find("flakyFailure/system-out") is not None and
+          "first time" in cases["TestFlaky/in/ner"].find("flakyFailure").get("message") and cases["TestOther"].find("*") is None,
+          "rerun: one JUnit testcase a test, with flakyFailure", ET.tostring(suite))
     lines = open(path("u.jsonl"), encoding="utf-8").read().splitlines()
     ran = [json.loads(x) for x in lines]
     check(sum(e["Action"] == "run" and e.get("Test") == "TestOther" for e in ran) == 1 and
@@ -412,14 +441,58 @@ def test_rerun():
         check(log == open(path("u.jsonl"), "rb").read(), "--log FILE.zst is lossless, --jsonfile the whole stream", len(log))
     code = go("test", "./f", flags=["--strict", "--rerun-fails=1"], env={"FLAG": path("flag2")})[0]
     check(code == 1, "rerun: unstable fails under --strict", code)
-    code, out, err = go("test", "./a", flags=["--rerun-fails=2", "--report", path("u.json")])
+    code, out, err = go("test", "./a", flags=["--rerun-fails=2", "--report", path("u.json"), "--junit", path("u.xml")])
     r = json.load(open(path("u.json"), encoding="utf-8"))
+    suite = ET.parse(path("u.xml")).getroot().find("testsuite")
+    bad = [c for c in suite.iter("testcase") if c.get("name") == "TestA/sub"]
+    check(len(bad) == 1 and bad[0].find("failure") is not None and len(bad[0].findall("rerunFailure")) == 2,
+          "rerun: one JUnit testcase, with failure and rerunFailure", ET.tostring(suite))
     check(code == 1 and r["verdict"]["outcome"] == "failed" and len(r["run"]["attempts"]) == 3 and len(r["findings"]) == 1 and
           r["findings"][0]["test"] == "TestA/sub", "rerun: failed every time", (code, r["verdict"], r["run"]["attempts"], r["findings"]))
     code, out, err = go("test", "./a", flags=["--rerun-fails", "--rerun-max-failures", "0"])
     check(code == 1 and "--rerun-max-failures" in err, "rerun: too many failures", err)
     code, out, err = go("test", "./x", flags=["--rerun-fails"])
     check(code != 0 and "not run again" in err, "rerun: a build failure is not run again", err)
+
+
+def test_masked():
+    put("m/Makefile", "ci:\n\tgo test ./a 2>&1 | tee out.log\nminus:\n\t-go test ./a\n")
+    rows = [(["sh", "-c", "go test ./a | cat"], "`cat`", "called by sh -c 'go test ./a | cat'"), (["sh", "-c", "go test ./a || true"], "`|| true`", "")]
+    if shutil.which("make"):
+        rows += [(["make", "ci"], "`tee`", "make ci -> sh -c 'go test ./a 2>&1 | tee out.log'"), (["make", "minus"], "`-` before the recipe line", "make minus;")]
+    for command, advice, message in rows:
+        code, out, err = run("run", "--report", path("k.json"), "--", *command, cwd=path("m"))
+        f = json.load(open(path("k.json"), encoding="utf-8"))["findings"][0]
+        check(code == 1 and f["cause"] == "pipe.masked" and advice in f["advice"] and message in f["message"] and advice in " ".join(err.split()),
+              f"masked: who swallowed it: {' '.join(command)}", (code, f["message"], f["advice"], err))
+
+
+def test_long_output():
+    put("long/go.mod", "module example.com/long\n\ngo 1.19\n")
+    put("long/a_test.go", '''package long
+
+import (
+	"fmt"
+	"os"
+	"testing"
+)
+
+func TestLeaves(t *testing.T) {
+	fmt.Println("cannot open the database")
+	for i := 0; i < 2000; i++ {
+		fmt.Println("line", i, "of a long print")
+	}
+	fmt.Println("giving up")
+	os.Exit(3)
+}
+''')
+    for flags in (["--format", "quiet"], ["--format", "raw"]):
+        code, out, err = run("run", *flags, "--report", path("k.json"), "--", "go", "test", ".", cwd=path("long"))
+        f = json.load(open(path("k.json"), encoding="utf-8"))["findings"][0]
+        block = (out + err)[(out + err).index("tocsin:"):]
+        check(code == 1 and f["cause"] == "test.exit" and len(f["excerpt"].encode()) <= 4096 and "line 1000 " not in block and
+              all(w in f["excerpt"] and w in block for w in ("cannot open the database", "lines left out", "line 1999", "giving up")),
+              f"a long print: its beginning and its end ({flags[1]})", block)
 
 
 def test_junit():
@@ -577,7 +650,7 @@ def main():
     for f in (test_help, test_man, test_refusals, test_exit_statuses, test_explain, test_bad_input, test_completion, test_causes):
         f()
     make_module()
-    for f in (test_report, test_retry, test_rerun, test_junit, test_github, test_formats, test_terminal):
+    for f in (test_report, test_retry, test_rerun, test_masked, test_long_output, test_junit, test_github, test_formats, test_terminal):
         f()
     subprocess.run(["chmod", "-R", "u+w", TMP])
     shutil.rmtree(TMP, ignore_errors=True)

@@ -440,9 +440,191 @@ def left_overs():
         check(any(p.get("killed_by") in (9, "SIGKILL") for p in procs), "an inner process that was killed is named", procs)
 
 
+# ---- a control group of its own ----
+
+HOG = "import mmap, sys, time\nm = mmap.mmap(-1, int(sys.argv[1]) << 20)\n" \
+      "for i in range(0, len(m), 4096):\n    m[i] = 1\ntime.sleep(float(sys.argv[2]))\n"
+
+# One process at a time, each for a moment, and never for more than ten seconds in all.
+HOP = "import os, signal, sys, time\nend = time.monotonic() + 10\nf = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND)\n" \
+      "for s in (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):\n    signal.signal(s, signal.SIG_IGN)\n" \
+      "while time.monotonic() < end:\n    os.write(f, b'.')\n    time.sleep(0.002)\n    if os.fork():\n        os._exit(0)\n"
+
+
+def group_here(pid="self"):
+    """(version, folder) of the group that Tocsin would make its own below; None: none can be seen."""
+    with open(f"/proc/{pid}/cgroup", encoding="utf-8") as f:
+        lines = [line.rstrip("\n").split(":", 2) for line in f]
+    for names, version, mounts in (("memory", 1, ["/sys/fs/cgroup/memory"]),
+                                   ("", 2, ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"])):
+        for path in [p for _, n, p in lines if n == names]:
+            for mount in mounts:
+                if os.path.exists(f"{mount}{path}/cgroup.procs"):
+                    return version, f"{mount}{path}".rstrip("/")
+    return None
+
+
+def ours_in(folder, living=False):
+    """Groups of runs that are over (other runs may be at work beside us)."""
+    return [n for n in os.listdir(folder) if n.startswith("tocsin-") and alive(int(n.split("-")[1])) == living]
+
+
+def text_of(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
+
+def facility(r, name="cgroup"):
+    run = r.json.get("run", {})
+    return run.get("facilities", {}).get(name), run.get("facilities_why", {}).get(name)
+
+
+def groups():
+    r = sh("cat /proc/self/cgroup")
+    value, why = facility(r)
+    if why and not why.startswith("its group"):
+        check(r.code == 0 and b"tocsin-" not in r.out or "around this one" in why, f"no control group of its own: {why}", r)
+        return
+    version, here = group_here()
+    check(value == f"v{version}" and b"/tocsin-" in r.out, "the command is in a control group of its own", r)
+    check(not ours_in(here), "which is gone afterwards", ours_in(here))
+    hog = write("hog.py", HOG)
+    if not why:
+        r = sh(f"python3 {hog} 60 1 & python3 {hog} 60 1 & wait")
+        got = r.json.get("run", {}).get("resources", {})
+        check((got.get("tree_rss_kb") or 0) > 115000 > (got.get("max_rss_kb") or 0), "peak memory of the whole tree", got)
+    group_left_overs(here)
+    if not why and version == 1 and os.geteuid() == 0:
+        group_memory(here, hog)
+    group_refused(here)
+    group_version_2()
+
+
+def group_left_overs(here):
+    r = sh("setsid sleep 37 >/dev/null 2>&1 & echo $!")
+    pid = int(r.out or 0)
+    procs = r.json.get("processes", r.json.get("run", {}).get("processes", []))
+    check(alive(pid) and [p["pid"] for p in procs] == [pid], "a left-over is named and left", (procs, str(r)))
+    check(str(pid) in text_of(here + "/cgroup.procs").split() and not ours_in(here),
+          "and is back in the group around, ours is gone", ours_in(here))
+    os.kill(pid, signal.SIGKILL)
+    # An orphan of a child from before comes to us as the nearest subreaper: it is not of the run.
+    p = subprocess.run(["sh", "-c", f"sh -c 'sleep 0.4; sleep 36 & echo $! >{TMP}/orphan' & exec {TOCSIN} run --no-store"
+                        " --reap --grace 300ms -- sleep 1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20,
+                       check=False, env=ENV)
+    pid = int(text_of(TMP + "/orphan"))
+    check(p.returncode == 0 and alive(pid), "an orphan that is not of the run is not ended", p)
+    if alive(pid):
+        os.kill(pid, signal.SIGKILL)
+    p = subprocess.Popen(command([], ["sleep", "35"], report_path()), stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL, env=ENV)
+    wait_for(lambda: any(f"tocsin-{p.pid}-" in n for n in ours_in(here, True)))
+    p.kill()
+    p.wait()
+    left = ours_in(here)
+    # A moment may pass until the command is dead too: then the next run finds it empty.
+    check(wait_for(lambda: sh("true").code == 0 and not ours_in(here)) and left,
+          "what a SIGKILL left behind, the next run removes", left)
+    r = Ran([], [TOCSIN, "run", "--no-store", "--report", TMP + "/inner.json", "--", "cat", "/proc/self/cgroup"])
+    inner = load(TMP + "/inner.json").get("run", {})
+    check(r.out.count(b"/tocsin-") == 1 and "around" in str(inner.get("facilities_why", {}).get("cgroup")),
+          "a run inside a run shares its group, and says so", (r, inner))
+
+
+def in_group(folder):
+    def enter():
+        with open(folder + "/cgroup.procs", "w", encoding="utf-8") as f:
+            f.write(str(os.getpid()))
+    return enter
+
+
+def group_memory(here, hog):
+    folder = f"{here}/supervise-{os.getpid()}"
+    os.mkdir(folder)
+    try:
+        with open(folder + "/memory.limit_in_bytes", "w", encoding="utf-8") as f:
+            f.write(str(96 << 20))
+        r = sh("cat /sys/fs/cgroup/memory$(sed -n 's/.*:memory://p' /proc/self/cgroup)/memory.limit_in_bytes",
+               preexec_fn=in_group(folder))
+        check(r.out == b"%d\n" % (96 << 20), "its group shows the limit of the one around", r)
+        r = sh(f"python3 {hog} 300 0; c=$?; echo $c; exit $c", preexec_fn=in_group(folder))
+        check(r.out == b"137\n" and "cgroup (v1)" in json.dumps(r.json) and r.verdict.get("cause") == "proc.oom",
+              "an inner OOM kill is proven by its own cgroup", r)
+        r = Ran([], ["python3", hog, "300", "0"], preexec_fn=in_group(folder))
+        check(r.code == 137 and r.verdict.get("cause") == "proc.oom" and "cgroup (v1)" in json.dumps(r.json),
+              "an OOM kill of the command is proven by its own cgroup", r)
+        other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.8)\n" + HOG, "300", "0"],
+                                 preexec_fn=in_group(folder), stderr=subprocess.DEVNULL)
+        r = sh("sleep 3; kill -9 $$", preexec_fn=in_group(folder))
+        check(other.wait(20) == -9 and r.code == 137 and r.verdict.get("cause") == "proc.killed",
+              "an OOM kill of somebody else beside it is not ours", (other.returncode, str(r)))
+        check(not ours_in(folder), "no group is left", ours_in(folder))
+    finally:
+        for pid in text_of(folder + "/cgroup.procs").split():
+            os.kill(int(pid), signal.SIGKILL)
+        wait_for(lambda: not text_of(folder + "/cgroup.procs"))
+        os.rmdir(folder)
+
+
+def group_refused(here):
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        check(True, "without rights # SKIP not root, or no setpriv")
+        return
+    os.chmod(TMP, 0o755)
+    mine = TMP + "/nobody"
+    os.mkdir(mine)
+    os.chmod(mine, 0o777)
+    p = subprocess.run(["setpriv", "--reuid", "65534", "--clear-groups", TOCSIN, "run", "--no-store", "--format", "raw",
+                        "--report", mine + "/r.json", "--", "sh", "-c", "exit 3"], capture_output=True, check=False,
+                       timeout=30, env=dict(ENV, ASAN_OPTIONS="detect_leaks=0", HOME=mine, XDG_CACHE_HOME=mine))
+    run = load(mine + "/r.json").get("run", {})
+    check(p.returncode == 3 and "Permission denied" in str(run.get("facilities_why", {}).get("cgroup")),
+          "without rights it runs as ever, and says what is missing", (p, run))
+    check(not ours_in(here), "and leaves no group", ours_in(here))
+
+
+def group_version_2():
+    """In mounts of our own, the unified tree is where a machine without version 1 has it."""
+    def unified(*argv):
+        script = "mount -t cgroup2 none /sys/fs/cgroup || exit 99\n\"$@\" & pid=$!\nwait $pid; code=$?\n" \
+                 "ls -d /sys/fs/cgroup/tocsin-$pid-* 2>/dev/null; exit $code"
+        return subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", *argv], capture_output=True, check=False,
+                              timeout=60, env=ENV)
+    if os.geteuid() != 0 or not shutil.which("unshare") or unified("true").returncode != 0:
+        check(True, "version 2 # SKIP it cannot be mounted here")
+        return
+    report = report_path()
+    p = unified(*command([], ["sh", "-c", "cat /proc/self/cgroup; exit 5"], report))
+    run = load(report).get("run", {})
+    check(p.returncode == 5 and p.stdout.count(b"tocsin-") == 1 and run.get("facilities", {}).get("cgroup") == "v2",
+          "version 2: a group of its own, gone afterwards", (p, run))
+    p = unified(*command([], ["sh", "-c", "sleep 34 >/dev/null 2>&1 & echo $!"], report_path()))
+    pid = int(p.stdout.split()[0])
+    check(alive(pid) and p.stdout.count(b"\n") == 1, "version 2: a left-over is left, the group is not", p)
+    if alive(pid):
+        os.kill(pid, signal.SIGKILL)
+    mine, folder = TMP + "/delegated", f"/sys/fs/cgroup/supervise-{os.getpid()}"
+    os.mkdir(mine)
+    os.chmod(mine, 0o777)
+    script = f"d={folder}; mkdir $d; chown 65534 $d $d/cgroup.procs; (echo 0 >$d/cgroup.procs; export HOME={mine}\n" \
+             "XDG_CACHE_HOME=$HOME ASAN_OPTIONS=detect_leaks=0 exec setpriv --reuid 65534 --clear-groups \"$@\"); code=$?\n" \
+             "ls $d | grep tocsin-; for i in 1 2 3 4 5; do rmdir $d && break; sleep 0.1; done; exit $code"
+    if shutil.which("setpriv"):
+        p = unified("sh", "-c", script, "sh", *command([], ["sh", "-c", "cat /proc/self/cgroup; exit 5"], mine + "/r.json"))
+        check(p.returncode == 5 and p.stdout.count(b"/tocsin-") == 1 == p.stdout.count(b"tocsin-"),
+              "version 2: a group that was delegated to a common user", p)
+    hop, trail = write("hop.py", HOP), write("trail", "")
+    p = unified(*command(["--timeout", "500ms", "--grace", "100ms"],
+                         ["sh", "-c", f"setsid python3 {hop} {trail} & sleep 33"], report_path()))
+    size = os.path.getsize(trail)
+    time.sleep(0.3)
+    check(p.returncode == 124 and not p.stdout and 0 < size == os.path.getsize(trail),
+          "version 2: one that hops from process to process is ended too", (p, size, os.path.getsize(trail)))
+
+
 def main():
     parts = [bytes_and_statuses, closed_reader, slow_reader, signals, job_control, pty_mode, limits, goroutines,
-             exec_table, left_overs]
+             exec_table, left_overs, groups]
     only = sys.argv[1:]
     try:
         for part in parts:

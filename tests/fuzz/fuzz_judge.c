@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "diagnose/judge.h"
+#include "diagnose/match.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -58,14 +59,17 @@ static void feed(struct judge *j, struct span input, unsigned mode)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *argv[] = { "go", "test", "./...", NULL };
+	static struct match *match; /* building it takes longer than most inputs */
 	struct report r = { 0 };
 	struct judge *j;
 	struct err e;
 
 	if (!size)
 		return 0;
+	check(match || match_new(&match, &e) == 0);
 	unsigned mode = data[0];
-	struct judge_config c = { .explain = (mode & 8) != 0, .json_out = (mode & 16) != 0, .strict = (mode & 32) != 0 };
+	struct judge_config c = { .explain = (mode & 8) != 0, .json_out = (mode & 16) != 0, .strict = (mode & 32) != 0,
+				  .match = match };
 	if (!c.explain)
 		c.argv = (struct argv){ argv, 3 };
 	check(judge_new(&c, &j, &e) == 0);

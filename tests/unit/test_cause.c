@@ -110,6 +110,26 @@ static void texts(void **state)
 	}
 }
 
+/* An advice is shown behind the excerpt, in alerts and in reports: it cannot point up or down the page. */
+static void check_no_place(const char *what, struct tx t)
+{
+	static const char *const words[] = { " below", " above", "下面", "上面", "下文", "上文", "下方", "上方", "如下", "named here" };
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if ((t.en && strstr(t.en, words[i])) || (t.zh && strstr(t.zh, words[i])))
+			fail_msg("%s: '%s' in its advice", what, words[i]);
+	}
+}
+
+static void advice_names_no_place_on_the_page(void **state)
+{
+	(void)state;
+	for (int c = CAUSE_NONE + 1; c < CAUSE_COUNT; c++)
+		check_no_place(cause_table[c].id, cause_table[c].advice);
+	for (size_t i = 0; i < cause_match_count; i++)
+		check_no_place(cause_matches[i].literals, cause_matches[i].advice);
+}
+
 static void rows(void **state)
 {
 	(void)state;
@@ -143,7 +163,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(contract_ids), cmocka_unit_test(ids), cmocka_unit_test(texts), cmocka_unit_test(rows),
-		cmocka_unit_test(class_words),
+		cmocka_unit_test(class_words), cmocka_unit_test(advice_names_no_place_on_the_page),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

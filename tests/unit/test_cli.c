@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -260,7 +261,7 @@ static void test_junit(void **state)
 	struct junit *j;
 	struct err e;
 
-	assert_int_equal(junit_open(in_dir("j.xml"), &j, &e), 0);
+	assert_int_equal(junit_open(in_dir("j.xml"), false, &j, &e), 0);
 	for (int i = 0; i < 3000; i++) { /* interleaved, over many blocks */
 		char name[32];
 		snprintf(name, sizeof(name), "Test%d", i);
@@ -293,6 +294,100 @@ static void test_junit(void **state)
 	buf_free(&text);
 }
 
+static void end_test(struct junit *j, const char *test, enum result result, const char *text)
+{
+	junit_notice(j, &(struct notice){ .kind = NOTICE_TEST_RUN, .package = S("p/a"), .test = span_of(test) });
+	junit_notice(j, &(struct notice){ .kind = NOTICE_TEST_END,
+					  .package = S("p/a"),
+					  .test = span_of(test),
+					  .result = result,
+					  .seconds = 0.5,
+					  .text = span_of(text) });
+}
+
+static void end_package(struct junit *j, enum result result)
+{
+	junit_notice(j, &(struct notice){
+				.kind = NOTICE_PKG_END, .package = S("p/a"), .result = result, .seconds = 1 });
+}
+
+static void test_junit_again(void **state)
+{
+	struct buf text = { 0 };
+	struct report r = { 0 };
+	struct junit *j;
+	struct err e;
+
+	for (int whole = 0; whole < 2; whole++) {
+		assert_int_equal(junit_open(in_dir("j.xml"), true, &j, &e), 0);
+		end_test(j, "TestGood", RESULT_PASS, "");
+		end_test(j, "TestFlaky/sub", RESULT_FAIL, "    a_test.go:1: first\n");
+		end_test(j, "TestFlaky", RESULT_FAIL, "");
+		end_test(j, "TestBad", RESULT_FAIL, "    a_test.go:2: bad <once>\n");
+		end_package(j, RESULT_FAIL);
+		junit_again(j, whole);
+		if (whole)
+			end_test(j, "TestGood", RESULT_PASS, "");
+		end_test(j, "TestFlaky", RESULT_PASS, ""); /* its subtest does not come again */
+		end_test(j, "TestBad", RESULT_FAIL, "    a_test.go:2: bad <twice>\n");
+		end_package(j, RESULT_FAIL);
+		junit_report(j, &r);
+		assert_int_equal(junit_close(j, &e), 0);
+		buf_clear(&text);
+		assert_int_equal(file_slurp(in_dir("j.xml"), &text, &e), 0);
+		assert_non_null(strstr(text.p, "name=\"p/a\" tests=\"4\" failures=\"1\" errors=\"0\" skipped=\"0\""));
+		assert_non_null(strstr(text.p, "name=\"TestFlaky\" time=\"0.500\"><flakyFailure message=\"failed\" type=\"\">"
+					       "<stackTrace></stackTrace><system-out></system-out></flakyFailure></testcase>"));
+		assert_non_null(strstr(text.p, "name=\"TestFlaky/sub\" time=\"0.500\"><flakyFailure message=\"a_test.go:1: first\""));
+		assert_non_null(strstr(text.p, "name=\"TestBad\" time=\"0.500\"><failure message=\"a_test.go:2: bad &lt;once&gt;\""));
+		assert_non_null(strstr(text.p, "<rerunFailure message=\"a_test.go:2: bad &lt;twice&gt;\""));
+		unlink(in_dir("j.xml"));
+	}
+	buf_free(&text);
+}
+
+static void put_file(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s", in_dir(name));
+	for (char *p = path + 1; (p = strchr(p, '/')); *p++ = '/') {
+		*p = '\0';
+		mkdir(path, 0700);
+	}
+	FILE *f = fopen(in_dir(name), "w");
+	assert_non_null(f);
+	fclose(f);
+}
+
+static void test_count(void **state)
+{
+	static const char *const files[] = { "m/go.mod", "m/a.go", "m/sub/b_test.go", "m/sub/deep/c.go", "m/testdata/x.go",
+					     "m/nested/go.mod", "m/nested/n.go", "m/empty/README", "m/_no/x.go" };
+	static const struct {
+		const char *patterns[4];
+		int64_t want;
+	} rows[] = {
+		{ { "./..." }, 3 }, { { "./sub/..." }, 2 }, { { "." }, 1 }, { { NULL }, 1 }, { { "./sub", "example.com/m/sub/deep" }, 2 },
+		{ { "example.com/m/..." }, 3 }, { { "example.com/m/sub/..." }, 2 }, { { "example.com/..." }, 0 }, { { "example.com/m2/..." }, 0 },
+		{ { "all" }, 0 }, { { "./sub", "std" }, 0 }, { { "./.../deep" }, 0 }, { { "..." }, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		put_file(files[i]);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		size_t n = 0;
+		while (rows[i].patterns[n])
+			n++;
+		assert_int_equal(where_count(in_dir("m"), "example.com/m", rows[i].patterns, n), rows[i].want);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		unlink(in_dir(files[i]));
+	static const char *const dirs[] = { "m/sub/deep", "m/sub", "m/testdata", "m/nested", "m/empty", "m/_no", "m" };
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
+		rmdir(in_dir(dirs[i]));
+}
+
 static int make_dir(void **state)
 {
 	return mkdtemp(dir) ? 0 : -1;
@@ -310,7 +405,7 @@ int main(void)
 		cmocka_unit_test(test_clean),        cmocka_unit_test(test_wrap),
 		cmocka_unit_test(test_markdown),     cmocka_unit_test(test_retry_delay),
 		cmocka_unit_test(test_retry_wanted), cmocka_unit_test(test_sink_and_input),
-		cmocka_unit_test(test_junit),
+		cmocka_unit_test(test_count),        cmocka_unit_test(test_junit),        cmocka_unit_test(test_junit_again),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

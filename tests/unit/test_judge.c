@@ -211,12 +211,120 @@ static void memory_does_not_grow_with_the_stream(void **state)
 	report_free(&r);
 }
 
+/* Who swallowed the status, as far as the calling command tells. */
+static const struct {
+	const char *script, *advice;
+} eaters[] = {
+	{ "make ci -> sh -c 'go vet ./... 2>&1 | tee vet.log'", "`tee`" }, { "sh -c 'go vet ./... |& /usr/bin/grep -v x'", "`grep`" },
+	{ "bash -e -c 'GOFLAGS=-x go vet ./... >log 2>&1 || true'", "`|| true`" }, { "make ci -> sh -c 'go vet ./... || :'", "`|| :`" },
+	{ "sh -c 'go vet ./...; echo done'", "`set -e`" }, { "sh -c 'go vet ./... && echo ok; echo end'", "(`echo`)" },
+	{ "sh -c 'go vet ./... & wait'", "`wait $p`" }, { "sh -c 'if ! go vet ./...; then echo no; fi'", "`exit 1`" },
+	{ "sh -c 'echo $(go vet ./...)'", "$(…) loses" }, { "sh -c 'echo `go vet ./...`'", "$(…) loses" },
+	{ "make -k ci", "`-` before the recipe line" }, { "make ci -> sh -c 'go vet ./...'", "`-` before the recipe line" },
+	{ "find . -name go.mod -execdir go vet ./... ;", "xargs" }, { "/bin/bash -e ./ci/build.sh all", "In build.sh" },
+	{ "sh -c 'echo \"a | b\" && go vet ./... | cat'", "`cat`" }, { "sh -c 'go vet $PKGS \"| x\" || true'", "`|| true`" },
+	{ "python3 ci.py", "`set -euo pipefail`, no" }, { "sh -c 'make it so'", "`set -euo pipefail`, no" }, { NULL, "`set -euo pipefail`, no" },
+};
+
+static void masked_says_who_swallowed_it(void **state)
+{
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_LEN(eaters); i++) {
+		struct judge_config c = { 0 };
+		struct nested n = { .argv = { (const char **)masked_argv, 3 }, .how = END_EXIT, .code = 1, .script = eaters[i].script };
+		struct report r = { .is_run = true, .ending = { .how = END_EXIT } };
+		struct judge *j;
+		struct err e;
+		assert_int_equal(judge_new(&c, &j, &e), 0);
+		judge_nested(j, &n);
+		assert_int_equal(judge_finish(j, &r, &e), 0);
+		judge_free(j);
+		assert_int_equal(r.cause, CAUSE_PIPE_MASKED);
+		if (span_find(r.findings[0].advice, span_of(eaters[i].advice)) == SPAN_NONE ||
+		    span_find(r.findings[0].advice, S("tocsin allow -- go")) == SPAN_NONE)
+			fail_msg("%s: %.*s", eaters[i].script ? eaters[i].script : "(none)", SPAN_ARG(r.findings[0].advice));
+		report_free(&r);
+	}
+}
+
+/* What a test or a command printed a lot of: the beginning, a mark, the end. */
+static const struct long_row {
+	const char *name, *head, *line, *tail; /* line: %d is its number */
+	int lines, code;
+	bool json;
+	enum cause cause;
+	const char *shown[4];
+	const char *hidden;
+} long_rows[] = {
+	{ "os.Exit, -json", START RUN("TestA") OUT("TestA", "=== RUN   TestA\\n") OUT("TestA", "the first words\\n"),
+	  OUT("TestA", "row \\\"%d\\\" of a long print\\n"), OUT("TestA", "giving up\\n") POUT("FAIL\\tm/p\\t0.1s\\n") PEND("fail"), 3000, 1, true,
+	  CAUSE_TEST_EXIT, { "=== RUN   TestA\nthe first words\nrow \"0\" of", "row \"2999\" of a long print\ngiving up" }, "row \"1500\"" },
+	{ "os.Exit, text", "ok  \tm/o\t0.1s\nthe first words\n", "row %d of a long print\n", "giving up\nexit status 3\nFAIL\tm/p\t0.1s\nFAIL\n", 3000, 1, false,
+	  CAUSE_TEST_EXIT, { "the first words\nrow 0 of", "row 2999 of a long print\ngiving up" }, "row 1500" },
+	{ "os.Exit, text with -v", "=== RUN   TestA\nthe first words\n", "row %d of a long print\n", "giving up\nexit status 3\nFAIL\tm/p\t0.1s\nFAIL\n",
+	  3000, 1, false, CAUSE_TEST_EXIT, { "=== RUN   TestA\nthe first words\nrow 0 of", "row 2999 of a long print\ngiving up" }, "row 1500" },
+	{ "a test that never ended", START RUN("TestA") OUT("TestA", "=== RUN   TestA\\n") OUT("TestA", "the first words\\n"),
+	  OUT("TestA", "row %d of a long print\\n"), OUT("TestA", "the last words\\n"), 3000, 0, true,
+	  CAUSE_TEST_UNFINISHED, { "=== RUN   TestA\nthe first words\nrow 0 of", "row 2999 of a long print\nthe last words" }, "row 1500" },
+	{ "the binary hung", START RUN("TestA") OUT("TestA", "=== RUN   TestA\\n") OUT("TestA", "the first words\\n"),
+	  OUT("TestA", "row %d of a long print\\n"), OUT("TestA", "*** Test killed with quit: ran too long (11m0s).\\n") POUT("FAIL\\tm/p\\t660.1s\\n") PEND("fail"), 3000, 1, true,
+	  CAUSE_TEST_TIMEOUT, { "the first words\nrow 0 of", "row 2999 of a long print\n*** Test killed" }, "row 1500" },
+	{ "a bare status", "the first words\n", "row %d of a long print\n", "giving up\n", 3000, 3, false,
+	  CAUSE_PROC_EXIT, { "the first words\nrow 0 of", "row 2999 of a long print\ngiving up" }, "row 1500" },
+	{ "a failure in the middle", START RUN("TestA") OUT("TestA", "=== RUN   TestA\\n") OUT("TestA", "the first words\\n"),
+	  OUT("TestA", "row %d of a long print\\n"), OUT("TestA", "--- FAIL: TestA (0.00s)\\n") END("fail", "TestA") POUT("FAIL\\n") PEND("fail"), 3000, 1, true,
+	  CAUSE_TEST_FAIL, { "the first words\nrow 0 of", "\n    a_test.go:12: got 3, want 4\n", "row 2999 of a long print" }, "row 1000" },
+	{ "lines without end", START RUN("TestA") OUT("TestA", "=== RUN   TestA\\n"), OUT("TestA", "\\u0041\\\\%d "), OUT("TestA", "--- FAIL: TestA (0.00s)\\n") END("fail", "TestA")
+	  POUT("FAIL\\n") PEND("fail"), 9000, 1, true, CAUSE_TEST_FAIL, { "A\\0 A\\1 A\\2" }, "u0041" },
+};
+
+static void excerpts_show_both_ends(void **state)
+{
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_LEN(long_rows); i++) {
+		const struct long_row *row = &long_rows[i];
+		struct judge_config c = { .json_out = row->json };
+		struct report r = { .is_run = true, .ending = { .how = END_EXIT, .code = row->code } };
+		char line[512];
+		struct judge *j;
+		struct err e;
+		assert_int_equal(judge_new(&c, &j, &e), 0);
+		feed(j, STREAM_OUT, row->head, 1000);
+		for (int k = 0; k < row->lines; k++) {
+			size_t at = span_find(span_of(row->line), S("%d"));
+			snprintf(line, sizeof(line), "%.*s%d%s", (int)at, row->line, k, row->line + at + 2);
+			judge_feed(j, STREAM_OUT, span_of(line));
+			if (k == row->lines / 2 && row->cause == CAUSE_TEST_FAIL && row->shown[1])
+				feed(j, STREAM_OUT, OUT("TestA", "    a_test.go:12: got 3, want 4\\n"), 1000);
+		}
+		feed(j, STREAM_OUT, row->tail, 1000);
+		assert_int_equal(judge_finish(j, &r, &e), 0);
+		judge_free(j);
+		assert_true(r.n_findings > 0);
+		struct span x = r.findings[0].excerpt;
+		size_t n = 0;
+		for (struct span rest = x; rest.n; n++)
+			span_cut(&rest, '\n');
+		bool right = r.cause == row->cause && x.n <= 4096 && n <= 40 && span_find(x, span_of(row->hidden)) == SPAN_NONE &&
+			     (!row->shown[1] || span_find(x, S(" lines left out …\n")) != SPAN_NONE);
+		for (size_t k = 0; k < ARRAY_LEN(row->shown) && row->shown[k]; k++)
+			right &= span_find(x, span_of(row->shown[k])) != SPAN_NONE;
+		if (!right)
+			fail_msg("%s: %s, %zu bytes, %zu lines: %.*s", row->name, cause_table[r.cause].id, x.n, n, SPAN_ARG(x));
+		report_free(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(verdicts),
 		cmocka_unit_test(places_and_messages),
 		cmocka_unit_test(masked_by_a_pipe),
+		cmocka_unit_test(masked_says_who_swallowed_it),
+		cmocka_unit_test(excerpts_show_both_ends),
 		cmocka_unit_test(every_failed_allocation_is_an_error_not_a_crash),
 		cmocka_unit_test(memory_does_not_grow_with_the_stream),
 	};

@@ -97,7 +97,7 @@ static void a_failure_is_heard_and_passed_on(void **state)
 	assert_string_equal(n->argv.v[0], "go");
 	assert_string_equal(n->argv.v[3], "fails");
 	assert_string_equal(n->cwd, "/");
-	assert_non_null(strstr(n->script, "sh -c cd /; go build"));
+	assert_non_null(strstr(n->script, "sh -c 'cd /; go build"));
 	assert_int_equal(n->how, END_EXIT);
 	assert_int_equal(n->code, 3);
 	assert_false(n->recovered || n->allowed || n->below_test);

@@ -20,6 +20,7 @@
 #include "base/time.h"
 #include "run/proof.h"
 #include "run/run.h"
+#include "run/spawn.h"
 #include "run/why.h"
 
 #define MS NSEC_PER_MSEC
@@ -408,9 +409,192 @@ static void test_pure_parts_of_proof(void **state)
 		&usec), 4711);
 	assert_int_equal(proof_kmsg_victim(S("3,340,5140901,-;hog: said Killed process 4711"), &usec), 0);
 	assert_int_equal(proof_kmsg_victim(S("broken"), &usec), 0);
-	assert_true(span_eq(proof_cgroup_path(S("5:cpu,memory:/a/b\n0::/c\n"), 1), S("/a/b")));
-	assert_true(span_eq(proof_cgroup_path(S("5:cpu,memory:/a/b\n0::/c\n"), 2), S("/c")));
-	assert_null(proof_cgroup_path(S("5:cpu:/a\n"), 1).p);
+	assert_true(span_eq(cgroup_path(S("5:cpu,memory:/a/b\n0::/c\n"), 1), S("/a/b")));
+	assert_true(span_eq(cgroup_path(S("5:cpu,memory:/a/b\n0::/c\n"), 2), S("/c")));
+	assert_null(cgroup_path(S("5:cpu:/a\n"), 1).p);
+}
+
+/* ---- control groups, in folders that look like them ---- */
+
+static void in_folder(const char *folder, const char *name, const char *text)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	put(path, span_of(text), 0600);
+}
+
+static void test_group_reading(void **state)
+{
+	CLEANUP(pids_free) struct pids in = { 0 };
+	char text[16] = "";
+
+	assert_int_equal(mkdir(file("g"), 0700), 0);
+	assert_int_equal(mkdir(file("g/below"), 0700), 0);
+	in_folder("g", "cgroup.procs", "7\n8\n0\n");
+	in_folder("g/below", "cgroup.procs", "9\n\nbroken\n99999999999999999999\n");
+	in_folder("g", "memory.peak", "8192\n");
+	in_folder("g", "memory.events", "oom 1\noom_kill 4\n");
+	in_folder("g", "cgroup.kill", "");
+	struct cgroup none = { 0 }, g = { .version = 2, .kind = 1, .memory = true, .parent = -1, .join = -1,
+		.dir = open(file("g"), O_PATH | O_DIRECTORY | O_CLOEXEC) };
+	assert_int_equal(cgroup_pids(&g, &in), 0);
+	assert_int_equal(in.n, 3);
+	assert_true(pids_have(&in, 7) && pids_have(&in, 8) && pids_have(&in, 9) && !pids_have(&in, 0));
+	assert_int_equal(cgroup_peak_kb(&g), 8);
+	assert_true(cgroup_kill(&g));
+	int fd = open(file("g/cgroup.kill"), O_RDONLY | O_CLOEXEC);
+	assert_int_equal(read(fd, text, sizeof(text)), 1);
+	assert_string_equal(text, "1");
+	close(fd);
+	/* Without a group everything is there, and nothing. */
+	assert_int_equal(cgroup_pids(&none, &in), 0);
+	assert_int_equal(in.n, 0);
+	assert_int_equal(cgroup_peak_kb(&none), -1);
+	assert_int_equal(cgroup_events(&none), -1);
+	assert_false(cgroup_kill(&none));
+	cgroup_close(&none);
+	/* The proof takes the counter of the run's own group. */
+	struct proof p;
+	const struct killed other = { 4711, SIGKILL, false };
+	struct report r = { 0 };
+	const char *why = NULL;
+	proof_begin(&p, &g);
+	assert_true(p.runs && p.cgroup == 2 && p.cgroup_kills == 4);
+	proof_facilities(&p, &g, "", &r);
+	assert_string_equal(r.facilities[0].value, "v2");
+	assert_null(r.facilities[0].why);
+	in_folder("g", "memory.events", "oom 1\noom_kill 6\n");
+	assert_int_equal(proof_oom(&p, &other, 1, false, &r.mem, &why), OOM_CERTAIN);
+	assert_non_null(strstr(why, "cgroup"));
+	proof_end(&p);
+	close(g.dir);
+	report_free(&r);
+}
+
+static void test_group_limits_are_seen(void **state)
+{
+	assert_int_equal(mkdir(file("l"), 0700), 0);
+	int dir_fd = open(file("l"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_false(cgroup_is_limited(dir_fd));
+	in_folder("l", "cpu.max", "max 100000\n");
+	in_folder("l", "memory.max", "max\n");
+	assert_false(cgroup_is_limited(dir_fd));
+	in_folder("l", "cpu.max", "150000 100000\n");
+	assert_true(cgroup_is_limited(dir_fd));
+	in_folder("l", "cpu.max", "max 100000\n");
+	in_folder("l", "memory.max", "1073741824\n");
+	assert_true(cgroup_is_limited(dir_fd));
+	close(dir_fd);
+}
+
+static int group_open(const char *self, struct err *e)
+{
+	struct cgroup g = { .version = 9 };
+	int r = cgroup_open(file("fs"), span_of(self), &g, e);
+
+	assert_int_equal(g.version, 0);
+	return r;
+}
+
+static void test_group_refused(void **state)
+{
+	char self[64];
+	struct err e = { 0 };
+
+	assert_int_equal(mkdir(file("fs"), 0700), 0);
+	assert_int_equal(group_open("", &e), -ENOENT);
+	assert_int_equal(group_open("0::/\n", &e), -ENOENT);
+	assert_non_null(strstr(e.msg, "/fs"));
+	in_folder("fs", "cgroup.procs", "1\n");
+	assert_int_equal(group_open("0::/\n", &e), -ESRCH); /* another group than ours: not there */
+	snprintf(self, sizeof(self), "1\n%d\n", getpid());
+	in_folder("fs", "cgroup.procs", self);
+	in_folder("fs", "cpu.max", "50000 100000\n");
+	assert_int_equal(group_open("0::/\n", &e), -EBUSY);
+	in_folder("fs", "cpu.max", "max 100000\n");
+	/* A folder that no kernel fills is taken back; in a container the host's path means the mount. */
+	assert_int_equal(group_open("0::/host/path\n", &e), -ENOENT);
+	snprintf(self, sizeof(self), "ls %s/fs | grep -c tocsin", dir);
+	assert_int_not_equal(system(self), 0);
+	snprintf(self, sizeof(self), "0::/tocsin-%d-1f\n", getpid());
+	assert_int_equal(group_open(self, &e), -EEXIST);
+	/* Version 1: bound to others, or not counting what is below. */
+	assert_int_equal(mkdir(file("fs/memory"), 0700), 0);
+	snprintf(self, sizeof(self), "%d\n", getpid());
+	in_folder("fs/memory", "cgroup.procs", self);
+	assert_int_equal(group_open("3:cpu,memory:/\n", &e), -EBUSY);
+	in_folder("fs/memory", "memory.use_hierarchy", "0\n");
+	assert_int_equal(group_open("3:memory:/\n", &e), -EBUSY);
+}
+
+static void test_group_sweep(void **state)
+{
+	char dead[64], living[64];
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	assert_int_equal(mkdir(file("s"), 0700), 0);
+	snprintf(dead, sizeof(dead), "s/tocsin-%d-ab", (int)pid);
+	snprintf(living, sizeof(living), "s/tocsin-%d-ab", (int)getpid());
+	assert_int_equal(mkdir(file(dead), 0700), 0);
+	assert_int_equal(mkdir(file(living), 0700), 0);
+	assert_int_equal(mkdir(file("s/tocsin-mine"), 0700), 0);
+	int at = open(file("s"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cgroup_sweep(at);
+	assert_int_equal(access(file(dead), F_OK), -1);
+	assert_int_equal(access(file(living), F_OK), 0);
+	assert_int_equal(access(file("s/tocsin-mine"), F_OK), 0);
+	close(at);
+}
+
+/* A group that takes nobody in is no reason not to run. */
+static void test_group_not_joined(void **state)
+{
+	const char *argv[] = { "sh", "-c", "exit 7", NULL };
+	struct spawn_fail f;
+	struct child child;
+	struct err e;
+	sigset_t mask;
+	bool fork_refused;
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC), folder = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC), status;
+
+	sigemptyset(&mask);
+	const struct spawn s = { .path = "/bin/sh", .argv = (char *const *)argv, .envp = environ, .fd = { -1, -1, -1 },
+		.mask = &mask, .group = folder, .join = full };
+	assert_int_equal(spawn_start(&s, &child, &fork_refused, &e), 0);
+	assert_int_equal(waitpid(child.pid, &status, 0), child.pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+	assert_false(spawn_failed(&child, &f));
+	assert_int_equal(child.not_joined, ENOSPC);
+	close(child.fail);
+	close(child.pidfd);
+	close(full);
+	close(folder);
+}
+
+static void test_group_real(void **state)
+{
+	struct run_config c = { 0 };
+	struct report r;
+	struct heard h;
+
+	sh(&c, &r, &h, "cat /proc/self/cgroup");
+	const struct facility *f = NULL;
+	for (size_t i = 0; i < r.n_facilities; i++)
+		if (!strcmp(r.facilities[i].name, "cgroup"))
+			f = &r.facilities[i];
+	assert_non_null(f);
+	if (f && !f->why) {
+		assert_non_null(strstr(buf_str(&h.out), "/tocsin-"));
+		assert_true(r.resources.tree_rss_kb > 0);
+	} else {
+		print_message("# %s\n", f ? f->why : "");
+	}
+	heard_free(&h);
+	report_free(&r);
 }
 
 /* ---- relaying, in a process of its own whose stdout and stderr we hold ---- */
@@ -763,6 +947,9 @@ int main(void)
 		cmocka_unit_test(test_exec_busy), cmocka_unit_test(test_exec_directory_removed),
 		cmocka_unit_test(test_exec_in_path_but_denied), cmocka_unit_test(test_script_without_interpreter_line),
 		cmocka_unit_test(test_pure_parts_of_why), cmocka_unit_test(test_pure_parts_of_proof),
+		cmocka_unit_test(test_group_reading), cmocka_unit_test(test_group_limits_are_seen),
+		cmocka_unit_test(test_group_refused), cmocka_unit_test(test_group_sweep), cmocka_unit_test(test_group_not_joined),
+		cmocka_unit_test(test_group_real),
 		cmocka_unit_test(test_order_of_one_stream), cmocka_unit_test(test_reader_goes_away),
 		cmocka_unit_test(test_slow_reader_slows), cmocka_unit_test(test_much_output), cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_grandchild_holds_the_pipe), cmocka_unit_test(test_left_over_ended),
