@@ -252,6 +252,12 @@ static void say_test_end(struct judge *j, struct jpkg *p, struct jtest *t)
 	notify(j, &n);
 }
 
+/* A result of a test that nobody saw start, where starts are seen: a print, or a benchmark before Go 1.20. */
+static bool is_printed(const struct jpkg *p, const struct jtest *t)
+{
+	return !t->ran && p->verbose;
+}
+
 static void mark_parents(struct jpkg *p, struct span name)
 {
 	size_t at;
@@ -285,7 +291,8 @@ void test_end(struct judge *j, struct jpkg *p, struct span name, enum result res
 	}
 	if (result == RESULT_FAIL) {
 		mark_parents(p, name);
-		say_test_end(j, p, t);
+		if (!is_printed(p, t)) /* else it is said when the package's end has shown that it is no print */
+			say_test_end(j, p, t);
 		keep_failed(j, p, t);
 		return;
 	}
@@ -713,10 +720,12 @@ static int64_t failed_tests(struct judge *j, struct jpkg *p, const char *crashed
 		real |= t->ran;
 	for (struct jtest *t = p->failed; t; t = t->next) {
 		struct span name = { t->name, t->name_len };
-		if (real && !t->ran && p->verbose) {
+		if (real && is_printed(p, t)) {
 			p->n_failed--; /* a ghost: printed, never started */
 			continue;
 		}
+		if (is_printed(p, t))
+			say_test_end(j, p, t);
 		n++;
 		if (t->folded || has_failed_child(p, t))
 			continue;

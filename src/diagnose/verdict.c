@@ -9,6 +9,8 @@
 #include "base/time.h"
 #include "diagnose/state.h"
 
+#define TOLD_MAX 64 /* unknown errors that are looked for in the excerpts of others */
+
 /* The smaller, the more primary: security, host, what stopped the run, network and modules, build, then tests. */
 static int cause_rank(enum cause c)
 {
@@ -271,17 +273,43 @@ static void doubt_words(struct judge *j)
 	j->n_findings = kept;
 }
 
+static bool is_unknown(const struct jfinding *f)
+{
+	return is_error(f) && f->f.cause == CAUSE_PROC_EXIT;
+}
+
+/* Is its text part of another finding's evidence? */
+static bool is_told(const struct judge *j, const struct jfinding *f)
+{
+	for (size_t i = 0; f->f.message.n && i < j->n_findings; i++) {
+		const struct jfinding *other = &j->findings[i];
+		if (is_error(other) && other->f.cause != CAUSE_PROC_EXIT && span_find(other->f.excerpt, f->f.message) != SPAN_NONE)
+			return true;
+	}
+	return false;
+}
+
 /* An error of the go command that no row knows is a cascade of the one that is known. */
 static void fold_unknown(struct judge *j)
 {
 	bool known = false;
+	size_t kept = 0, looked = 0;
 
 	for (size_t i = 0; i < j->n_findings; i++)
 		known |= is_error(&j->findings[i]) && j->findings[i].f.cause != CAUSE_PROC_EXIT;
 	for (size_t i = 0; known && i < j->n_findings; i++) {
-		if (j->findings[i].f.cause == CAUSE_PROC_EXIT && is_error(&j->findings[i]))
-			j->findings[i].f.severity = SEV_NOTE;
+		if (is_unknown(&j->findings[i]) && looked++ < TOLD_MAX && is_told(j, &j->findings[i]))
+			j->findings[i].f.cause = CAUSE_NONE;
 	}
+	for (size_t i = 0; i < j->n_findings; i++) {
+		struct jfinding *f = &j->findings[i];
+		if (f->f.cause == CAUSE_NONE)
+			continue;
+		if (known && is_unknown(f))
+			f->f.severity = SEV_NOTE;
+		j->findings[kept++] = *f;
+	}
+	j->n_findings = kept;
 }
 
 /* ---- how the process ended ---- */
