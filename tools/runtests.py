@@ -21,12 +21,9 @@ import sys
 import tempfile
 import time
 
-# A shell that started us with & left these ignored; tests of signals need the usual world.
-for _sig in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
-    if signal.getsignal(_sig) == signal.SIG_IGN:
-        signal.signal(_sig, signal.default_int_handler if _sig == signal.SIGINT else signal.SIG_DFL)
-
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "tests", "helpers"))
+import tap  # noqa: E402, F401  (sets the signals right)
 DEFAULT_LIMIT = 600
 LINE = re.compile(r"^(not )?ok\b\s*(\d+)?\s*(?:-\s*)?(.*)$")
 PLAN = re.compile(r"^1\.\.(\d+)\s*(?:#\s*(.*))?$")

@@ -1,5 +1,6 @@
 """TAP on standard output, for every test script: check() one claim, done() at the end."""
 import os
+import signal
 import sys
 
 _n = 0
@@ -7,6 +8,11 @@ _failed = 0
 TOCSIN = os.path.abspath(os.environ.get("TOCSIN", "build/tocsin"))
 # TOCSIN_TEST_FULL=1 runs everything, else a fixed sample.
 FULL = os.environ.get("TOCSIN_TEST_FULL") == "1"
+
+# A shell that started us with & left these ignored; tests of signals need the usual world.
+for _sig in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(_sig) == signal.SIG_IGN:
+        signal.signal(_sig, signal.default_int_handler if _sig == signal.SIGINT else signal.SIG_DFL)
 
 
 def check(ok, name, detail=""):
