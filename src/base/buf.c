@@ -2,9 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -154,60 +152,4 @@ int file_slurp(const char *path, struct buf *ret, struct err *e)
 	*ret = b;
 	b = (struct buf){ 0 };
 	return 0;
-}
-
-int fd_write_all(int fd, struct span what)
-{
-	while (what.n) {
-		ssize_t n = fault_hit() ? (errno = EIO, -1) : write(fd, what.p, what.n);
-		if (n < 0 && errno == EAGAIN) {
-			poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, -1);
-			continue;
-		}
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		what = span_from(what, (size_t)n);
-	}
-	return 0;
-}
-
-/* "/dev/stdout", "/dev/fd/3": opened anew, such a file would have another offset, and the next writer overwrite us. */
-static int own_fd(struct span path)
-{
-	int64_t fd;
-
-	if (span_eq(path, S("/dev/stdout")) || span_eq(path, S("/dev/stderr")))
-		return path.p[8] == 'o' ? STDOUT_FILENO : STDERR_FILENO;
-	if (!span_skip(&path, S("/dev/fd/")) && !span_skip(&path, S("/proc/self/fd/")))
-		return -1;
-	return span_int(path, &fd) && fd >= 0 && fd < INT32_MAX ? (int)fd : -1;
-}
-
-int file_replace(const char *path, struct span what, struct err *e)
-{
-	CLEANUP(buf_free) struct buf tmp = { 0 };
-	struct stat st;
-
-	/* Our own descriptors, devices and pipes are not to be renamed over: write to them. */
-	int own = own_fd(span_of(path));
-	if (own >= 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode))) {
-		CLEANUP(fd_close) int dev = own >= 0 ? -1 : open(path, O_WRONLY | O_CLOEXEC);
-		int r = own < 0 && dev < 0 ? -errno : fd_write_all(own >= 0 ? own : dev, what);
-		return r < 0 ? err_set(e, -r, TR("write '%s': %m", "无法写入“%s”：%m"), path) : 0;
-	}
-	buf_addf(&tmp, "%s.tmp-%d", path, (int)getpid());
-	if (tmp.bad)
-		return err_set(e, ENOMEM, TR("write '%s': %m", "无法写入“%s”：%m"), path);
-	CLEANUP(fd_close) int fd = open(tmp.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (fd < 0)
-		return err_set(e, errno, TR("create '%s': %m", "无法创建“%s”：%m"), path);
-	int r = fd_write_all(fd, what);
-	if (r == 0 && rename(tmp.p, path) < 0)
-		r = -errno;
-	if (r == 0)
-		return 0;
-	unlink(tmp.p);
-	return err_set(e, -r, TR("write '%s': %m", "无法写入“%s”：%m"), path);
 }

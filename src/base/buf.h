@@ -32,7 +32,7 @@ const char *buf_str(const struct buf *b); /* "" when empty */
 
 /* Read the whole file (up to ret->max, when set: more is EFBIG). Names path in the error. */
 int file_slurp(const char *path, struct buf *ret, struct err *e);
-/* Write atomically: a temporary file beside it, then rename. */
+/* Write it whole or not at all; names of descriptors, devices and pipes too: see base/file.h. */
 int file_replace(const char *path, struct span what, struct err *e);
 /* Write all of it, through EINTR and (by poll) EAGAIN; -errno on failure. */
 int fd_write_all(int fd, struct span what);

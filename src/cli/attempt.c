@@ -298,6 +298,8 @@ int attempt_run(struct session *s, const struct argv *argv, bool quiet, struct r
 	resources_add(&s->used, &ret->resources);
 	for (size_t i = 0; i < ret->n_commands; i++)
 		judge_nested(s->judge, &ret->commands[i]);
+	for (size_t i = 0; i < ret->n_inner; i++)
+		judge_inner(s->judge, &ret->inner[i]);
 	if (judge_finish(s->judge, ret, e) < 0)
 		session_note(s, e->msg);
 	if (!quiet)

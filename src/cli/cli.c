@@ -48,6 +48,8 @@ static int call_verb(const struct verb *v, size_t argc, const char **argv)
 	int r = opt_parse(v, argc, argv, values, &rest, &e);
 	if (common.help)
 		return show_help(v);
+	if (r == 0)
+		r = opt_check_files(v, values, &rest, &e);
 	if (r < 0)
 		return say_usage(v->name, e.msg);
 	r = v->run(values, &rest);

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -213,11 +214,11 @@ static int write_all(struct task *t)
 	}
 	if (o->markdown)
 		r = worse(r, put_file(o->markdown, &t->markdown));
-	if (o->report && strcmp(o->report, "-") != 0)
+	if (o->report && !names_stdout(o->report))
 		r = worse(r, put_file(o->report, &t->reports));
-	if (o->json || (o->report && !strcmp(o->report, "-")))
+	if (o->json || (o->report && names_stdout(o->report)))
 		term_put(&t->out, buf_view(&t->reports));
-	return r;
+	return t->out.dead ? worse(r, t->out.gone ? EXIT_OK : EXIT_OWN) : r;
 }
 
 static int run(void *values, const struct args *a)
@@ -232,9 +233,10 @@ static int run(void *values, const struct args *a)
 			"explain",
 			TR("which file? For example: tocsin explain build.log, or - for standard input",
 			   "哪个文件？例如：tocsin explain build.log，或用 - 表示标准输入"));
+	signal(SIGPIPE, SIG_IGN); /* a reader that is gone must not keep us from writing the files */
 	if (o->junit && junit_open(o->junit, false, &t.junit, &e) < 0) {
 		say_error("%s", e.msg);
-		return EXIT_OWN;
+		r = EXIT_OWN;
 	}
 	term_open(&t.out, STDOUT_FILENO);
 	where_read(&t.mem, NULL, &t.where);

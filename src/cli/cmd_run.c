@@ -97,22 +97,6 @@ static int check_retry(const struct run_values *o, struct err *e)
 	return 0;
 }
 
-static int check_stdout(const struct run_values *o, struct err *e)
-{
-	const struct {
-		const char *flag, *value;
-	} files[] = { { "junit", o->junit }, { "jsonfile", o->jsonfile }, { "log", o->log } };
-
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		if (files[i].value && !strcmp(files[i].value, "-"))
-			return err_set(e, EINVAL,
-				       TR("--%s needs a file name; standard output belongs to the command",
-					  "--%s 需要文件名；标准输出属于被运行的命令"),
-				       files[i].flag);
-	}
-	return 0;
-}
-
 static bool stream_is_there(const struct session *s)
 {
 	return s->cmd.is_test && s->cmd.has_json;
@@ -339,13 +323,15 @@ static bool mid_line(const struct session *s, const struct term *to)
 	return to->fd == STDOUT_FILENO ? out : err || (out && s->view.out.tty && to->tty);
 }
 
-static void print_verdict(struct session *s, const struct report *r)
+/* Where an outer run speaks for us, only the view is ended. */
+static void print_verdict(struct session *s, const struct report *r, bool speak)
 {
 	struct term *t = s->json ? &s->view.out : &s->view.err;
 
 	if (s->format->end)
 		s->format->end(&s->view, r);
-	verdict_print(r, s->format, t, &s->view.text);
+	if (speak)
+		verdict_print(r, s->format, t, &s->view.text);
 	if (s->view.text.len && mid_line(s, t))
 		term_put(t, S("\n"));
 	term_flush(t, &s->view.text);
@@ -358,15 +344,16 @@ static void write_report(struct session *s, struct report *r)
 
 	if (!s->o->report)
 		return;
+	bool to_stdout = names_stdout(s->o->report);
 	for (size_t i = 0; i < s->notes.n; i++) /* they were said when they happened */
 		list_add(&r->mem, &r->limits, s->notes.v[i]);
-	if (!strcmp(s->o->report, "-") && mid_line(s, &s->view.out))
+	if (to_stdout && mid_line(s, &s->view.out))
 		buf_addc(&json, '\n');
 	report_json(r, &json);
 	buf_addc(&json, '\n');
 	if (json.bad)
 		say_error(TR("no memory for the report", "内存不足，无法写出报告"));
-	else if (!strcmp(s->o->report, "-"))
+	else if (to_stdout)
 		term_put(&s->view.out, buf_view(&json));
 	else if (file_replace(s->o->report, buf_view(&json), &e) < 0)
 		say_error("%s", e.msg);
@@ -389,9 +376,9 @@ static int run_session(struct session *s)
 	session_hold(s, true);
 	fill_report(s, &r);
 	close_files(s, &r);
-	print_verdict(s, &r);
+	bool told = run_tell_outer(&r);
+	print_verdict(s, &r, !told);
 	write_report(s, &r);
-	run_tell_outer(&r);
 	n = r.exit_code;
 	report_free(&r);
 	return n;
@@ -407,8 +394,6 @@ static int run(void *values, const struct args *a)
 		return say_usage("run", TR("no command to run. For example: tocsin run -- go test ./...",
 					   "没有要运行的命令。例如：tocsin run -- go test ./..."));
 	int r = check_retry(o, &e);
-	if (r == 0)
-		r = check_stdout(o, &e);
 	if (r == 0)
 		r = session_open(&s, o, a, &e);
 	if (r < 0) {

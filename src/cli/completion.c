@@ -40,13 +40,16 @@ static void bash_values(struct buf *b, const struct opt *o, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (!takes_value(&o[i]))
 			continue;
-		buf_addf(b, "\t\t--%s) ", o[i].name);
+		buf_addf(b, "\t\t--%s", o[i].name);
+		if (o[i].letter)
+			buf_addf(b, "|-%c", o[i].letter);
+		buf_adds(b, ") ");
 		if (o[i].words) {
 			buf_adds(b, "COMPREPLY=($(compgen -W \"");
 			word_list(b, o[i].words);
 			buf_adds(b, "\" -- \"$cur\"));");
 		} else if (o[i].type == OPT_FILE) {
-			buf_adds(b, "COMPREPLY=($(compgen -f -- \"$cur\"));");
+			buf_adds(b, "_tocsin_files;");
 		}
 		buf_adds(b, " return;;\n");
 	}
@@ -66,7 +69,7 @@ static void bash_verb(struct buf *b, const struct verb *v)
 		word_list(b, v->words());
 		buf_adds(b, "\" -- \"$cur\"));;\n");
 	} else if (v->files) {
-		buf_adds(b, "\t\tCOMPREPLY=($(compgen -f -- \"$cur\"));;\n");
+		buf_adds(b, "\t\t_tocsin_files;;\n");
 	} else if (v->command) {
 		buf_adds(b, "\t\tCOMPREPLY=($(compgen -c -- \"$cur\"));;\n");
 	} else {
@@ -74,25 +77,83 @@ static void bash_verb(struct buf *b, const struct verb *v)
 	}
 }
 
+/* Every option that takes a value, as patterns of one case. */
+static void bash_valued(struct buf *b)
+{
+	for (size_t v = 0; v < verb_count; v++) {
+		for (size_t i = 0; i < verbs[v]->n_opts; i++) {
+			const struct opt *o = &verbs[v]->opts[i];
+			if (takes_value(o))
+				buf_addf(b, "--%s|", o->name);
+			if (takes_value(o) && o->letter)
+				buf_addf(b, "-%c|", o->letter);
+		}
+	}
+	buf_adds(b, "--lang");
+}
+
+/* bash cuts --flag=value in three: they are put together again. at: where each word stood. */
+static const char bash_words[] =
+	"# bash completion for tocsin\n"
+	"_tocsin_files() {\n"
+	"\tcompopt -o filenames 2>/dev/null\n"
+	"\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+	"}\n"
+	"_tocsin() {\n"
+	"\tlocal cur prev verb= command=0 i n w words=() at=()\n"
+	"\tCOMPREPLY=()\n"
+	"\tfor (( i = 1; i <= COMP_CWORD; i++ )); do\n"
+	"\t\tw=${COMP_WORDS[i]} n=${#words[@]}\n"
+	"\t\tif [[ $w == = && ${COMP_WORDS[i-1]} == --?* ]]; then\n"
+	"\t\t\tif (( i + 1 < COMP_CWORD )); then words[n-1]+=\"=${COMP_WORDS[++i]}\"; continue; fi\n"
+	"\t\t\t(( i < COMP_CWORD )) && continue\n"
+	"\t\t\tw=\n"
+	"\t\tfi\n"
+	"\t\twords+=(\"$w\") at+=(\"$i\")\n"
+	"\tdone\n"
+	"\tn=$(( ${#words[@]} - 1 ))\n"
+	"\tcur=${words[n]} prev=\n"
+	"\t(( n > 0 )) && prev=${words[n-1]}\n"
+	"\tfor (( i = 0; i < n; i++ )); do\n"
+	"\t\tcase ${words[i]} in\n"
+	"\t\t--) command=$(( i + 1 )); break;;\n"
+	"\t\t";
+/* What follows the command's name belongs to the command. */
+static const char bash_command[] =
+	") (( i++ ));;\n"
+	"\t\t-*) ;;\n"
+	"\t\t*) [[ $verb ]] && { command=$i; break; }; verb=${words[i]};;\n"
+	"\t\tesac\n"
+	"\tdone\n";
+static const char bash_delegate[] =
+	"\tif (( command )) && [[ $verb == @(BARS) ]]; then\n"
+	"\t\tif declare -F _command_offset >/dev/null; then _command_offset \"${at[command]}\"\n"
+	"\t\telif (( n == command )); then COMPREPLY=($(compgen -c -- \"$cur\"))\n"
+	"\t\telse _tocsin_files; fi\n"
+	"\t\treturn\n"
+	"\tfi\n";
+
 static void bash(struct buf *b)
 {
-	buf_adds(
-		b,
-		"# bash completion for tocsin\n"
-		"_tocsin() {\n"
-		"\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb=${COMP_WORDS[1]} i\n"
-		"\tCOMPREPLY=()\n"
-		"\tif (( COMP_CWORD == 1 )); then\n\t\tCOMPREPLY=($(compgen -W \"");
+	const char *bar = "", *mark = strstr(bash_delegate, "BARS");
+
+	buf_adds(b, bash_words);
+	bash_valued(b);
+	buf_adds(b, bash_command);
+	buf_add(b, bash_delegate, (size_t)(mark - bash_delegate));
+	for (size_t i = 0; i < verb_count; i++) {
+		if (!verbs[i]->command)
+			continue;
+		buf_addf(b, "%s%s", bar, verbs[i]->name);
+		bar = "|";
+	}
+	buf_adds(b, mark + 4);
+	buf_adds(b, "\tcase $verb in\n\t'')\n\t\tcase $prev in\n");
+	bash_values(b, opt_common, opt_common_count);
+	buf_adds(b, "\t\tesac\n\t\tCOMPREPLY=($(compgen -W \"");
 	for (size_t i = 0; i < verb_count; i++)
 		buf_addf(b, "%s ", verbs[i]->name);
-	buf_adds(b, "--version --help --lang --no-color\" -- \"$cur\"))\n\t\treturn\n\tfi\n"
-		    "\tfor (( i = 2; i < COMP_CWORD; i++ )); do\n"
-		    "\t\tif [[ ${COMP_WORDS[i]} == -- ]]; then\n"
-		    "\t\t\tif declare -F _command_offset >/dev/null; then _command_offset $((i + 1))\n"
-		    "\t\t\telif (( COMP_CWORD == i + 1 )); then COMPREPLY=($(compgen -c -- \"$cur\"))\n"
-		    "\t\t\telse COMPREPLY=($(compgen -f -- \"$cur\")); fi\n"
-		    "\t\t\treturn\n\t\tfi\n\tdone\n"
-		    "\tcase $verb in\n");
+	buf_adds(b, "--version --help --lang --no-color\" -- \"$cur\"));;\n");
 	for (size_t i = 0; i < verb_count; i++)
 		bash_verb(b, verbs[i]);
 	buf_adds(b, "\tesac\n}\ncomplete -o default -F _tocsin tocsin\n");

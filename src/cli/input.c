@@ -134,6 +134,9 @@ static int next(struct input *in, struct span *ret, struct err *e)
 /* ---- what is it? ---- */
 
 /* clang-format off */
+#define UTF16 { "UTF-16 text: convert it to UTF-8 first (iconv -f UTF-16 -t UTF-8)", "UTF-16 文本：请先转换为 UTF-8（iconv -f UTF-16 -t UTF-8）" }
+
+static const struct tx utf16 = UTF16;
 static const struct {
 	struct span magic;
 	struct tx what;
@@ -145,8 +148,8 @@ static const struct {
 	{ { "PK\x03\x04", 4 }, { "a zip archive: unpack it first", "zip 压缩包：请先解压" } },
 	{ { "BZh", 3 }, { "bzip2: unpack it first", "bzip2 压缩：请先解压" } },
 	{ { "\xfd" "7zXZ", 5 }, { "xz: unpack it first", "xz 压缩：请先解压" } },
-	{ { "\xff\xfe", 2 }, { "UTF-16 text: convert it to UTF-8 first (iconv -f UTF-16 -t UTF-8)", "UTF-16 文本：请先转换为 UTF-8（iconv -f UTF-16 -t UTF-8）" } },
-	{ { "\xfe\xff", 2 }, { "UTF-16 text: convert it to UTF-8 first (iconv -f UTF-16 -t UTF-8)", "UTF-16 文本：请先转换为 UTF-8（iconv -f UTF-16 -t UTF-8）" } },
+	{ { "\xff\xfe", 2 }, UTF16 },
+	{ { "\xfe\xff", 2 }, UTF16 },
 	{ { "\x89PNG", 4 }, { "a picture", "图片" } },
 	{ { "SQLite format 3", 15 }, { "a database", "数据库" } },
 };
@@ -168,7 +171,7 @@ static bool is_control(unsigned char c)
 /* Logs may hold stray NULs and control bytes; with one in twenty it is no log. */
 static int look(const struct input *in, struct span s, struct err *e)
 {
-	size_t odd = 0, first = 0;
+	size_t odd = 0, first = 0, nul[2] = { 0 };
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		if (span_starts(s, kinds[i].magic))
@@ -180,12 +183,15 @@ static int look(const struct input *in, struct span s, struct err *e)
 				 "执行跟踪，此版本不支持"),
 			      0, e);
 	for (size_t i = 0; i < s.n; i++) {
+		nul[i & 1] += !s.p[i];
 		if (!is_control((unsigned char)s.p[i]))
 			continue;
 		first = odd++ ? first : i;
 	}
 	if (odd <= 8 || odd * 20 <= s.n)
 		return 0;
+	if ((nul[0] * 3 > s.n) != (nul[1] * 3 > s.n)) /* without a mark of its order */
+		return refuse(in, tx(utf16), first, e);
 	if (in->packing == PACKED_GZIP)
 		return refuse(in,
 			      TR("binary data, perhaps a profile, which this version does not read",

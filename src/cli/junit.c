@@ -4,13 +4,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "cli/pending.h"
 
 #define BLOCK       (16 << 10) /* cases of a package are written out in blocks */
 #define SUITES_MAX  50000
@@ -51,6 +52,7 @@ struct suite {
 	struct held *first_held, *last_held; /* in order */
 	int64_t tests, failures, errors, skipped;
 	double seconds;
+	bool streams; /* its events name it: tests without a package are not its */
 };
 
 struct junit {
@@ -59,6 +61,7 @@ struct junit {
 	int64_t at; /* end of the spool */
 	struct map suites;
 	struct suite *first, *last;
+	struct pending *pending; /* tests of a package whose name is not known yet */
 	bool hold;
 	int round;
 	size_t held_bytes;
@@ -136,22 +139,6 @@ static void flush(struct junit *j, struct suite *s)
 	buf_clear(&s->cases);
 }
 
-static int spool_open(void)
-{
-	const char *dir = getenv("TMPDIR");
-	CLEANUP(buf_free) struct buf path = { 0 };
-
-	dir = dir && *dir ? dir : "/tmp";
-	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		return fd;
-	buf_addf(&path, "%s/tocsin-XXXXXX", dir);
-	fd = path.bad ? -1 : mkostemp(path.p, O_CLOEXEC);
-	if (fd >= 0)
-		unlink(path.p);
-	return fd;
-}
-
 int junit_open(const char *path, bool hold, struct junit **ret, struct err *e)
 {
 	struct junit *j = mem_zalloc(sizeof(*j));
@@ -160,12 +147,14 @@ int junit_open(const char *path, bool hold, struct junit **ret, struct err *e)
 		return err_set(e, ENOMEM, TR("no memory", "内存不足"));
 	j->path = path;
 	j->hold = hold;
-	j->spool = spool_open();
+	j->pending = pending_new();
+	j->spool = j->pending ? temp_file() : (errno = ENOMEM, -1);
 	if (j->spool < 0) {
+		err_set(e, errno,
+			TR("--junit needs a temporary file: %m (see TMPDIR)", "--junit 需要临时文件：%m（参见 TMPDIR）"));
+		pending_free(j->pending);
 		mem_free(j);
-		return err_set(e, errno,
-			       TR("--junit needs a temporary file: %m (see TMPDIR)",
-				  "--junit 需要临时文件：%m（参见 TMPDIR）"));
+		return -e->code;
 	}
 	*ret = j;
 	return 0;
@@ -396,25 +385,6 @@ static void write_held(struct junit *j, struct suite *s)
 	map_free(&s->held);
 }
 
-void junit_again(struct junit *j, bool whole)
-{
-	if (!j)
-		return;
-	j->round++;
-	for (struct suite *s = j->first; whole && s; s = s->next) {
-		char *name;
-		for (size_t at = 0; (name = map_next(&s->running, &at));)
-			mem_free(name);
-		map_clear(&s->running);
-		buf_clear(&s->cases);
-		s->first = s->last = 0;
-		s->tests = s->failures = s->errors = s->skipped = 0;
-		s->seconds = 0;
-	}
-	if (whole)
-		j->at = 0;
-}
-
 /* ---- what is told ---- */
 
 static void test_end(struct junit *j, struct suite *s, const struct notice *n)
@@ -495,20 +465,71 @@ static void pkg_end(struct junit *j, struct suite *s, const struct notice *n)
 	map_free(&s->running);
 }
 
-void junit_notice(struct junit *j, const struct notice *n)
+static void take(void *junit, const struct notice *n)
 {
-	if (!j || j->failed ||
-	    (n->kind != NOTICE_TEST_RUN && n->kind != NOTICE_TEST_END && n->kind != NOTICE_PKG_END))
-		return;
-	struct suite *s = suite_get(j, n->package);
+	struct junit *j = junit;
+	struct suite *s = j->failed ? NULL : suite_get(j, n->package);
+
 	if (!s)
 		return;
 	if (n->kind == NOTICE_TEST_RUN)
 		test_run(j, s, n->test);
 	else if (n->kind == NOTICE_TEST_END)
 		test_end(j, s, n);
-	else
+	else if (n->kind == NOTICE_PKG_END)
 		pkg_end(j, s, n);
+	else
+		s->streams = true;
+}
+
+static struct span unknown_package(void)
+{
+	return span_of(TR("(unknown package)", "（未知的包）"));
+}
+
+/* Tests that were read without a package are this one's. Absent: nothing says whose they are. */
+static void give_pending(struct junit *j, struct span package)
+{
+	int r = pending_give(j->pending, package.n ? package : unknown_package(), take, j);
+
+	j->failed = j->failed ? j->failed : r;
+}
+
+void junit_notice(struct junit *j, const struct notice *n)
+{
+	bool ends = n->kind == NOTICE_PKG_END;
+
+	if (!j || j->failed)
+		return;
+	if (n->kind == NOTICE_TEXT || (!n->package.n && (n->kind == NOTICE_TEST_RUN || n->kind == NOTICE_TEST_END))) {
+		pending_add(j->pending, n);
+		return;
+	}
+	struct suite *s = ends && n->package.n ? map_get(&j->suites, n->package) : NULL;
+	if (ends && !(s && s->streams))
+		give_pending(j, n->package);
+	if (ends || n->kind == NOTICE_TEST_RUN || n->kind == NOTICE_TEST_END || n->kind == NOTICE_PKG_START)
+		take(j, n);
+}
+
+void junit_again(struct junit *j, bool whole)
+{
+	if (!j)
+		return;
+	give_pending(j, (struct span){ 0 });
+	j->round++;
+	for (struct suite *s = j->first; whole && s; s = s->next) {
+		char *name;
+		for (size_t at = 0; (name = map_next(&s->running, &at));)
+			mem_free(name);
+		map_clear(&s->running);
+		buf_clear(&s->cases);
+		s->first = s->last = 0;
+		s->tests = s->failures = s->errors = s->skipped = 0;
+		s->seconds = 0;
+	}
+	if (whole)
+		j->at = 0;
 }
 
 /* ---- the file ---- */
@@ -518,6 +539,7 @@ void junit_report(struct junit *j, const struct report *r)
 {
 	if (!j)
 		return;
+	give_pending(j, (struct span){ 0 });
 	for (struct suite *s = j->first; s; s = s->next) {
 		end_running(j, s);
 		write_held(j, s);
@@ -527,7 +549,8 @@ void junit_report(struct junit *j, const struct report *r)
 		snprintf(j->go_version, sizeof(j->go_version), "%s", r->go_version);
 	for (size_t i = 0; i < r->n_findings; i++) {
 		const struct finding *f = &r->findings[i];
-		struct suite *p = f->package.n ? map_get(&j->suites, f->package) : NULL;
+		struct span package = f->package.n || !f->test.n ? f->package : unknown_package();
+		struct suite *p = package.n ? map_get(&j->suites, package) : NULL;
 		if (f->severity != SEV_ERROR || (p && (p->failures || p->errors)))
 			continue;
 		struct suite *s = suite_get(j, S("tocsin"));
@@ -542,7 +565,7 @@ void junit_report(struct junit *j, const struct report *r)
 	}
 }
 
-static void copy_blocks(struct junit *j, const struct suite *s, int fd, char *room)
+static void copy_blocks(struct junit *j, const struct suite *s, struct file_out *to, char *room)
 {
 	struct block_head h;
 
@@ -557,7 +580,7 @@ static void copy_blocks(struct junit *j, const struct suite *s, int fd, char *ro
 			if (n <= 0)
 				j->failed = n < 0 ? -errno : -EIO;
 			else
-				j->failed = fd_write_all(fd, (struct span){ room, (size_t)n });
+				j->failed = file_put(to, (struct span){ room, (size_t)n });
 			done += n;
 		}
 	}
@@ -586,7 +609,7 @@ static struct suite sum_up(const struct junit *j)
 	return sum;
 }
 
-static void write_suites(struct junit *j, int fd, char *room)
+static void write_suites(struct junit *j, struct file_out *to, char *room)
 {
 	CLEANUP(buf_free) struct buf b = { 0 };
 	struct suite sum = sum_up(j);
@@ -608,40 +631,28 @@ static void write_suites(struct junit *j, int fd, char *room)
 			attribute(&b, "value", span_of(j->go_version));
 			buf_adds(&b, "/></properties>\n");
 		}
-		j->failed = b.bad ? -ENOMEM : fd_write_all(fd, buf_view(&b));
-		copy_blocks(j, s, fd, room);
+		j->failed = b.bad ? -ENOMEM : file_put(to, buf_view(&b));
+		copy_blocks(j, s, to, room);
 		buf_clear(&b);
 		buf_adds(&b, "</testsuite>\n");
 	}
 	buf_adds(&b, "</testsuites>\n");
 	if (!j->failed)
-		j->failed = b.bad ? -ENOMEM : fd_write_all(fd, buf_view(&b));
+		j->failed = b.bad ? -ENOMEM : file_put(to, buf_view(&b));
 }
 
-static void write_file(struct junit *j)
+static int write_file(struct junit *j, struct err *e)
 {
-	CLEANUP(buf_free) struct buf tmp = { 0 };
 	CLEANUP(mem_free) char *room = mem_alloc(COPY);
-	struct stat st;
-	bool plain = stat(j->path, &st) < 0 || S_ISREG(st.st_mode);
+	struct file_out f;
 
-	buf_adds(&tmp, j->path);
-	if (plain)
-		buf_addf(&tmp, ".tmp-%d", (int)getpid());
-	if (!room || tmp.bad) {
-		j->failed = -ENOMEM;
-		return;
-	}
-	CLEANUP(fd_close) int fd = open(tmp.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-	if (fd < 0) {
-		j->failed = -errno;
-		return;
-	}
-	write_suites(j, fd, room);
-	if (plain && !j->failed && rename(tmp.p, j->path) < 0)
-		j->failed = -errno;
-	if (plain && j->failed)
-		unlink(tmp.p);
+	if (!room)
+		return err_set(e, ENOMEM, TR("no memory for '%s'", "内存不足，无法写出“%s”"), j->path);
+	int r = file_begin(&f, j->path, FILE_WHOLE, e);
+	if (r < 0)
+		return r;
+	write_suites(j, &f, room);
+	return file_end(&f, j->failed, e);
 }
 
 int junit_close(struct junit *j, struct err *e)
@@ -654,12 +665,15 @@ int junit_close(struct junit *j, struct err *e)
 		write_held(j, s);
 		flush(j, s);
 	}
-	if (!j->failed)
-		write_file(j);
 	failed = j->failed;
 	if (failed < 0)
-		err_set(e, -failed, TR("write '%s': %m", "无法写入“%s”：%m"), j->path);
-	else if (j->cut)
+		err_set(e, -failed,
+			TR("'%s' is not written: its temporary file: %m (see TMPDIR)",
+			   "没有写出“%s”：临时文件：%m（参见 TMPDIR）"),
+			j->path);
+	else
+		failed = write_file(j, e);
+	if (!failed && j->cut)
 		failed = err_set(
 			e, E2BIG,
 			TR("'%s' holds only the first 50,000 packages or 100,000 unfinished tests of one",
@@ -670,6 +684,7 @@ int junit_close(struct junit *j, struct err *e)
 		suite_free(s);
 	}
 	map_free(&j->suites);
+	pending_free(j->pending);
 	fd_close(j->spool);
 	mem_free(j);
 	return failed;

@@ -48,8 +48,9 @@ static void erase(struct live *l, const struct view *v, struct buf *b)
 {
 	size_t n = screen_rows(l, v->out.width);
 
+	/* Never all of the screen at once: tmux would keep each frame in its history. */
 	if (n)
-		buf_addf(b, "\r\033[%zuA\033[J", n);
+		buf_addf(b, "\r\033[%zuA\033[K\033[B\033[J\033[A", n);
 	l->rows = 0;
 }
 
@@ -168,10 +169,10 @@ void live_draw(struct live *l, struct view *v, int64_t now)
 	l->drawn = now;
 	buf_clear(&l->frame);
 	erase(l, v, &l->frame);
+	if (v->text.len && v->text.p[v->text.len - 1] != '\n')
+		buf_addc(&v->text, '\n');
 	buf_span(&l->frame, buf_view(&v->text));
 	buf_clear(&v->text);
-	if (l->frame.len && l->frame.p[l->frame.len - 1] != '\n' && l->frame.p[l->frame.len - 1] != 'J')
-		buf_addc(&l->frame, '\n');
 	if (v->out.height > 2) {
 		add_counts(l, v, now);
 		add_running(l, v, now);

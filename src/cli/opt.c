@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -297,6 +298,43 @@ int opt_parse(const struct verb *v, size_t argc, const char **argv, void *values
 		argv[kept++] = argv[i++];
 	ret->n = kept;
 	return 0;
+}
+
+static const char *file_of(const struct opt *o, const void *values)
+{
+	return o->type == OPT_FILE ? *(const char *const *)(const void *)((const char *)values + o->at) : NULL;
+}
+
+static int check_file(const struct verb *v, const struct opt *o, const void *values, const struct args *a, struct err *e)
+{
+	const char *file = file_of(o, values);
+
+	if (!strcmp(file, "-"))
+		return strchr(o->arg.en, '-') ? 0 : err_set(e, EINVAL, TR("--%s needs a file name, not -", "--%s 需要文件名，不能是 -"),
+							    o->name);
+	for (const struct opt *b = o + 1; b < v->opts + v->n_opts; b++) {
+		const char *other = file_of(b, values);
+		if (other && strcmp(other, "-") != 0 && file_same(file, other))
+			return err_set(e, EINVAL, TR("--%s and --%s name one file, '%s': each needs its own",
+						     "--%s 和 --%s 指向同一个文件“%s”：请分别指定"), o->name, b->name, file);
+	}
+	for (size_t i = 0; v->files && i < a->n; i++) {
+		if (strcmp(a->v[i], "-") != 0 && file_same(file, a->v[i]))
+			return err_set(e, EINVAL, TR("--%s would write over '%s', which is to be read",
+						     "--%s 会覆盖要读取的“%s”"), o->name, a->v[i]);
+	}
+	return 0;
+}
+
+int opt_check_files(const struct verb *v, const void *values, const struct args *a, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < v->n_opts && r == 0; i++) {
+		if (file_of(&v->opts[i], values))
+			r = check_file(v, &v->opts[i], values, a, e);
+	}
+	return r;
 }
 
 const struct verb *verb_find(const char *name)

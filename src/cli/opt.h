@@ -94,6 +94,8 @@ int verb_unknown(const char *name, struct err *e);
  */
 int opt_parse(const struct verb *v, size_t argc, const char **argv, void *values, struct args *ret,
 	      struct err *e);
+/* Refuses two options, or an option and an argument of a verb that reads files, that name one file. */
+int opt_check_files(const struct verb *v, const void *values, const struct args *a, struct err *e);
 void opt_list_free(struct opt_list *l);
 /* ", did you mean 'x'?" or "": for errors. */
 const char *opt_hint(const char *typed, const char *const *candidates, size_t n, const char *before,

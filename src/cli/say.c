@@ -1,10 +1,12 @@
 #include "cli/say.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/opt.h"
@@ -40,8 +42,20 @@ void term_open(struct term *t, int fd)
 
 void term_put(struct term *t, struct span s)
 {
-	if (!t->dead && s.n && fd_write_all(t->fd, s) < 0)
-		t->dead = true;
+	int r = t->dead || !s.n ? 0 : fd_write_all(t->fd, s);
+
+	if (r == 0)
+		return;
+	t->dead = true;
+	t->gone = r == -EPIPE; /* one that has read enough */
+	errno = -r;
+	if (!t->gone && t->fd == STDOUT_FILENO)
+		say_error(TR("write standard output: %m", "无法写入标准输出：%m"));
+}
+
+bool names_stdout(const char *path)
+{
+	return !strcmp(path, "-") || (!strncmp(path, "/dev/", 5) && file_own_fd(path) == STDOUT_FILENO);
 }
 
 void term_flush(struct term *t, struct buf *b)

@@ -7,12 +7,13 @@
 struct term {
 	int fd;
 	bool tty, color;
-	bool dead;            /* writing failed once: nothing more is written */
+	bool dead, gone;      /* writing failed once: nothing more is written, and that was said, but for a reader that is gone */
 	size_t width, height; /* of the window; 80 × 24 when it has none */
 };
 void term_open(struct term *t, int fd);
 void term_resize(struct term *t);
 void term_put(struct term *t, struct span s);
+bool names_stdout(const char *path); /* "-", "/dev/stdout", "/dev/fd/1" */
 /* Put it and empty it. */
 void term_flush(struct term *t, struct buf *b);
 

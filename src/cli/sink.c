@@ -1,17 +1,16 @@
 #include "cli/sink.h"
 
 #include <errno.h>
-#include <fcntl.h>
 
 #include <zstd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 
 #define PENDING_MAX (1 << 16)
 
 struct sink {
-	const char *path;
-	int fd;
+	struct file_out file;
 	int failed;         /* -errno of the first failure */
 	ZSTD_CCtx *z;       /* NULL: plain */
 	struct buf pending; /* plain bytes not yet written */
@@ -20,7 +19,6 @@ struct sink {
 
 static void sink_free(struct sink *s)
 {
-	fd_close(s->fd);
 	ZSTD_freeCCtx(s->z);
 	buf_free(&s->pending);
 	buf_free(&s->packed);
@@ -33,16 +31,15 @@ int sink_open(const char *path, struct sink **ret, struct err *e)
 
 	if (!s)
 		return err_set(e, ENOMEM, TR("no memory", "内存不足"));
-	s->path = path;
-	s->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-	if (s->fd < 0) {
-		int r = err_set(e, errno, TR("create '%s': %m", "无法创建“%s”：%m"), path);
+	int r = file_begin(&s->file, path, FILE_GROWS, e);
+	if (r < 0) {
 		sink_free(s);
 		return r;
 	}
 	if (span_ends(span_of(path), S(".zst"))) {
 		s->z = ZSTD_createCCtx();
 		if (!s->z || !buf_need(&s->packed, ZSTD_CStreamOutSize())) {
+			file_end(&s->file, 0, NULL);
 			sink_free(s);
 			return err_set(e, ENOMEM, TR("no memory", "内存不足"));
 		}
@@ -55,7 +52,7 @@ int sink_open(const char *path, struct sink **ret, struct err *e)
 
 static void put(struct sink *s, struct span bytes)
 {
-	int r = s->failed ? 0 : fd_write_all(s->fd, bytes);
+	int r = s->failed ? 0 : file_put(&s->file, bytes);
 
 	if (r < 0)
 		s->failed = r;
@@ -99,16 +96,14 @@ void sink_write(struct sink *s, struct span bytes)
 
 int sink_close(struct sink *s, struct err *e)
 {
-	int r;
+	struct err why;
 
 	if (!s)
 		return 0;
 	flush(s, true);
-	r = s->failed;
+	int r = file_end(&s->file, s->failed, &why);
 	if (r < 0)
-		err_set(e, -r,
-			TR("write '%s': %m; what is in it is not complete", "写入“%s”：%m；文件内容不完整"),
-			s->path);
+		err_set(e, -r, TR("%s; what is in it is not complete", "%s；文件内容不完整"), why.msg);
 	sink_free(s);
 	return r;
 }

@@ -81,7 +81,7 @@ static struct span message_below(struct span rest)
 
 void test_message(struct span out, struct span *message, struct span *file, int *line)
 {
-	struct span rest = out, last_plain = { 0 };
+	struct span rest = out, last_plain = { 0 }, example = { 0 };
 	bool said = false;
 	int64_t n;
 
@@ -101,10 +101,12 @@ void test_message(struct span out, struct span *message, struct span *file, int 
 			said = says_failure(text);
 		} else if (!is_frame(g.kind) && g.kind != LINE_TEST_LOG && span_trim(l).n && !gap_read(l, &n)) {
 			last_plain = l;
+			if (span_eq(l, S("got:")) && span_find(rest, S("want:\n")) != SPAN_NONE) /* as an Example fails */
+				example = (struct span){ l.p, (size_t)(out.p + out.n - l.p) };
 		}
 	}
-	if (!message->n && last_plain.n)
-		*message = span_trim(last_plain);
+	if (!message->n && (example.n || last_plain.n))
+		*message = span_trim(example.n ? example : last_plain);
 }
 
 /* ---- choosing lines ---- */

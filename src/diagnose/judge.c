@@ -127,6 +127,19 @@ void judge_nested(struct judge *j, const struct nested *n)
 	to->script = copy_str(&j->mem, n->script);
 }
 
+void judge_inner(struct judge *j, const struct finding *f)
+{
+	if (!grow(j, (void **)&j->inner, &j->cap_inner, j->n_inner, sizeof(*f)))
+		return;
+	struct finding *to = &j->inner[j->n_inner++];
+	*to = (struct finding){
+		.cause = f->cause, .severity = f->severity, .line = f->line,
+		.package = arena_span(&j->mem, f->package), .test = arena_span(&j->mem, f->test),
+		.file = arena_span(&j->mem, f->file), .message = arena_span(&j->mem, f->message),
+		.excerpt = arena_span(&j->mem, f->excerpt), .advice = arena_span(&j->mem, f->advice),
+	};
+}
+
 void judge_limit(struct judge *j, const char *text)
 {
 	limit_say(j, text);
@@ -202,6 +215,7 @@ void judge_free(struct judge *j)
 	buf_free(&j->unblamed);
 	mem_free(j->findings);
 	mem_free(j->nested);
+	mem_free(j->inner);
 	mem_free(j->panics);
 	mem_free(j->failed);
 	match_free(j->cfg.match ? NULL : j->match);

@@ -52,6 +52,8 @@ int judge_new(const struct judge_config *c, struct judge **ret, struct err *e);
 void judge_feed(struct judge *j, enum stream s, struct span bytes);
 /* A nested go command ended (or was still running). Copied. */
 void judge_nested(struct judge *j, const struct nested *n);
+/* A finding that an inner `tocsin run` handed over: believed as far as the exit status agrees. Copied. */
+void judge_inner(struct judge *j, const struct finding *f);
 /* Something of our own worth a line in `limits`. Copied. */
 void judge_limit(struct judge *j, const char *text);
 /* A panic that --panics made visible. Copied. */

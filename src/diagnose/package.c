@@ -967,7 +967,7 @@ static void add_up(struct judge *j, struct jpkg *p, enum result result, int64_t 
 	j->truly_run += p->no_tests ? 0 : p->passed + p->n_failed + open;
 	if (p->verbose || p->started)
 		j->verbose_packages++;
-	else if (!p->no_files && !build)
+	else if (!p->no_files && !build && result != RESULT_SKIP)
 		j->quiet_packages++;
 	if (result == RESULT_PASS && p->name && !p->no_files) {
 		bool none = p->no_tests || ((p->started || p->verbose || j->asked_verbose) && !p->pass_line && !p->passed &&

@@ -151,6 +151,8 @@ struct judge {
 	int64_t dropped_findings;
 	struct nested *nested;
 	size_t n_nested, cap_nested;
+	struct finding *inner; /* of inner runs */
+	size_t n_inner, cap_inner;
 	struct panic_note *panics;
 	size_t n_panics, cap_panics;
 	struct failed_test *failed;

@@ -237,8 +237,10 @@ static bool test_text(struct text_ctx *x, const struct goline *g, struct span li
 		x->pkg.verbose = true;
 		x->logs_of = NULL;
 		x->pkg.current = test_start(j, &x->pkg, g->name);
-		if (x->pkg.current)
+		if (x->pkg.current) {
+			notify(j, &(struct notice){ .kind = NOTICE_TEST_RUN, .test = g->name, .seconds = -1 });
 			text_append(x, x->pkg.current, line);
+		}
 		return true;
 	case LINE_TEST_PAUSE:
 	case LINE_TEST_CONT:

@@ -273,6 +273,34 @@ static void doubt_words(struct judge *j)
 	j->n_findings = kept;
 }
 
+/* ---- inner runs ---- */
+
+static bool is_same(const struct finding *a, const struct finding *b)
+{
+	return a->cause == b->cause && span_eq(a->package, b->package) && span_eq(a->test, b->test) &&
+	       ((span_eq(a->file, b->file) && a->line == b->line) || span_eq(a->message, b->message));
+}
+
+/* What an inner run found is evidence of ours; its text may have told it already. */
+static void add_inner(struct judge *j)
+{
+	for (size_t i = 0; i < j->n_inner; i++) {
+		const struct finding *told = &j->inner[i];
+		bool known = false;
+		for (size_t k = 0; k < j->n_findings && !known; k++)
+			known = is_same(&j->findings[k].f, told);
+		struct jfinding *f = known ? NULL : finding_new(j, told->cause, true);
+		if (!f)
+			continue;
+		int64_t order = f->f.order;
+		const char *classes = f->f.classes;
+		f->f = *told;
+		f->f.order = order;
+		f->f.classes = classes;
+		f->from_test = told->test.n > 0;
+	}
+}
+
 static bool is_unknown(const struct jfinding *f)
 {
 	return is_error(f) && f->f.cause == CAUSE_PROC_EXIT;
@@ -775,6 +803,7 @@ int verdict_make(struct judge *j, struct report *r, struct err *e)
 	builds_end(j);
 	end_unblamed(j);
 	end_packages(j, success || j->cfg.explain);
+	add_inner(j);
 	bool nested = end_nested(j, end);
 	if (success && !nested)
 		doubt_words(j);

@@ -143,6 +143,8 @@ struct report {
 	size_t n_findings, cap_findings;
 	struct nested *commands;
 	size_t n_commands;
+	struct finding *inner;  /* what inner `tocsin run`s found, for the judge; not part of the JSON */
+	size_t n_inner;
 	struct proc_note *procs;
 	size_t n_procs;
 	struct named_time *slowest, *skipped;

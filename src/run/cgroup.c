@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -81,12 +82,29 @@ static int pids_add(struct pids *l, int pid)
 	return 0;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	const int *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* One that moves from group to group meanwhile may have been met twice. */
+static void pids_sort(struct pids *l)
+{
+	size_t kept = 0;
+
+	if (l->n)
+		qsort(l->v, l->n, sizeof(*l->v), by_number);
+	for (size_t i = 0; i < l->n; i++)
+		if (!kept || l->v[kept - 1] != l->v[i])
+			l->v[kept++] = l->v[i];
+	l->n = kept;
+}
+
 bool pids_have(const struct pids *l, int pid)
 {
-	for (size_t i = 0; i < l->n; i++)
-		if (l->v[i] == pid)
-			return true;
-	return false;
+	return l->n && bsearch(&pid, l->v, l->n, sizeof(*l->v), by_number);
 }
 
 void pids_free_cleanup(struct pids *l)
@@ -149,7 +167,9 @@ static int pids_below(int dir, struct pids *to, int depth)
 int cgroup_pids(const struct cgroup *g, struct pids *ret)
 {
 	ret->n = 0;
-	return g->version ? pids_below(g->dir, ret, 0) : 0;
+	int r = g->version ? pids_below(g->dir, ret, 0) : 0;
+	pids_sort(ret);
+	return r;
 }
 
 int64_t cgroup_peak_kb(const struct cgroup *g)
@@ -227,23 +247,72 @@ static int limit_copy(int from, int to, const char *name)
 	return fd >= 0 && write(fd, text, (size_t)n) == n ? 0 : -errno;
 }
 
-/* The group that we are in, surely: a path may mean another one where only a part of the tree is mounted. */
-static int place_open(const char *root, const struct hierarchy *h, struct span group, struct err *e)
+/* Which part of its tree is mounted there: ID PARENT DEVICE ROOT POINT …; the last one covers those before. */
+static bool mounted_part(struct span mounts, struct span point, struct span *ret)
 {
-	char path[4400];
 	bool found = false;
 
-	for (int i = 0; i < 2; i++) { /* in a container the path may be the host's: then the mount itself is ours */
+	while (mounts.n) {
+		struct span line = span_cut(&mounts, '\n'), part = { 0 };
+		for (int i = 0; i < 4; i++)
+			part = span_cut(&line, ' ');
+		if (!span_eq(span_cut(&line, ' '), point))
+			continue;
+		*ret = part;
+		found = true;
+	}
+	return found;
+}
+
+/* By the list of mounts: where thousands share our group, to look for ourselves among them takes milliseconds. */
+static int place_by_mounts(struct span point, struct span group)
+{
+	CLEANUP(buf_free) struct buf mounts = { 0 }, path = { 0 };
+	struct span part;
+
+	if (read_at(AT_FDCWD, "/proc/self/mountinfo", &mounts) < 0 || !mounted_part(buf_view(&mounts), point, &part))
+		return -1;
+	if (part.n > 1 && (!span_skip(&group, part) || (group.n && group.p[0] != '/')))
+		return -1;
+	if (span_find(group, S("/..")) != SPAN_NONE) /* above the part that is mounted */
+		return -1;
+	buf_span(&path, point);
+	buf_span(&path, group);
+	return path.bad ? -1 : open(path.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Without it: in a container the path may be the host's, then the mount itself is ours. */
+static int place_by_members(struct span point, struct span group, bool *found)
+{
+	for (int i = 0; i < 2; i++) {
 		CLEANUP(pids_free) struct pids in = { 0 };
-		snprintf(path, sizeof(path), "%s%s%.*s", root, h->below, i ? 0 : (int)(group.n < 4096 ? group.n : 4096), group.p);
-		int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		CLEANUP(buf_free) struct buf path = { 0 };
+		buf_span(&path, point);
+		buf_span(&path, i ? S("") : group);
+		int dir = path.bad ? -1 : open(path.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (dir >= 0 && pids_at(dir, &in) == 0) {
-			found = true;
+			*found = true;
+			pids_sort(&in);
 			if (pids_have(&in, getpid()))
 				return dir;
 		}
 		fd_close(dir);
 	}
+	return -1;
+}
+
+/* The group that we are in, surely: a path may mean another one where only a part of the tree is mounted. */
+static int place_open(const char *root, const struct hierarchy *h, struct span group, struct err *e)
+{
+	CLEANUP(buf_free) struct buf point = { 0 };
+	bool found = false;
+
+	buf_addf(&point, "%s%s", root, h->below);
+	int dir = point.bad ? -1 : place_by_mounts(buf_view(&point), group);
+	if (dir < 0 && !point.bad)
+		dir = place_by_members(buf_view(&point), group, &found);
+	if (dir >= 0)
+		return dir;
 	return err_set(e, found ? ESRCH : ENOENT, found ?
 		TR("the control group that we are in is not below '%s%s'", "“%s%s”之下没有我们所在的控制组") :
 		TR("no control groups are mounted at '%s%s'", "“%s%s”处没有挂载控制组"), root, h->below);

@@ -18,7 +18,7 @@ struct cgroup {
 	char name[48];
 };
 
-struct pids {
+struct pids { /* by number, each once */
 	int *v;
 	size_t n, cap;
 };

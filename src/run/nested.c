@@ -17,6 +17,7 @@
 #include "base/time.h"
 #include "run/gocmd.h"
 #include "run/run.h"
+#include "run/inner.h"
 #include "run/shim.h"
 
 /* Memory stays bounded: what succeeded is forgotten first. */
@@ -61,6 +62,7 @@ struct nested_server {
 	size_t n_calls, cap_calls, n_live;
 	run_panics_fn *panics;
 	void *panics_ctx;
+	struct inner inner;
 	size_t forgotten; /* failures that there was no room for */
 	bool refused;     /* a connection could not be taken */
 	bool no_go;       /* PATH has none */
@@ -385,6 +387,8 @@ static void take_packet(struct peer *p, const char *packet, size_t len)
 		take_start(p, &m, text, len);
 	else if (m.kind == SHIM_VERDICT)
 		take_verdict(s, &m, text, len);
+	else if (m.kind == SHIM_FINDING)
+		inner_take(&s->inner, &m, text);
 	else if (m.kind == SHIM_NOTE)
 		take_note(s, &m, text);
 	else if (p->call && m.kind == SHIM_CALLER)
@@ -657,7 +661,7 @@ static int folder_make(struct buf *ret, struct err *e)
 }
 
 /* tocsin-PID-RANDOM: the same for all attempts of one process. */
-static const char *run_id(void)
+const char *nested_run_id(void)
 {
 	static char id[40];
 	uint64_t rnd = (uint64_t)time_mono();
@@ -674,7 +678,7 @@ static int listen_open(struct nested_server *s, struct err *e)
 {
 	static unsigned count;
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int n = snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "%s-%u", run_id(), ++count);
+	int n = snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "%s-%u", nested_run_id(), ++count);
 
 	s->name = mem_dup(a.sun_path + 1, (size_t)n);
 	if (!s->name)
@@ -787,6 +791,7 @@ void nested_close(struct nested_server *s)
 	for (size_t i = 0; i < s->n_calls; i++)
 		call_free(s->calls[i]);
 	mem_free(s->calls);
+	inner_free(&s->inner);
 	mem_free(s->env[0]);
 	mem_free(s->env[1]);
 	mem_free(s->name);
@@ -862,6 +867,8 @@ int nested_take(struct nested_server *s, struct report *r, struct err *e)
 		return err_set(e, ENOMEM, TR("out of memory: nested go commands are not listed", "内存不足：未列出内层 go 命令"));
 	}
 	r->n_commands = n;
+	if (!inner_give(&s->inner, r))
+		return err_set(e, ENOMEM, TR("out of memory: findings of inner runs are not listed", "内存不足：未列出内层运行的问题"));
 	if (s->forgotten)
 		list_add(&r->mem, &r->limits, arena_printf(&r->mem,
 			TR("more than %d nested go commands failed; %zu are not listed", "失败的内层 go 命令超过 %d 个，其中 %zu 个未列出"),
@@ -875,43 +882,4 @@ int nested_take(struct nested_server *s, struct report *r, struct err *e)
 		list_add(&r->mem, &r->limits, arena_str(&r->mem, span_of(
 			TR("too many files were open: not every nested go command was heard", "打开的文件过多：部分内层 go 命令未被记录"))));
 	return 0;
-}
-
-static void add_settled(struct buf *b, const struct report *r)
-{
-	for (size_t i = 0; i < r->n_commands && b->len < SHIM_PACKET / 4; i++) {
-		const struct nested *n = &r->commands[i];
-		if (n->pid && (n->allowed || n->recovered))
-			buf_addf(b, "%s%d", b->len ? "," : "", n->pid);
-	}
-}
-
-void run_tell_outer(const struct report *r)
-{
-	const char *outer = getenv("TOCSIN_RUN"), *off = getenv("TOCSIN_SHIM"), *allow = getenv("TOCSIN_ALLOW");
-	CLEANUP(mem_free) struct shim_packet *p = mem_alloc(sizeof(*p));
-	CLEANUP(buf_free) struct buf settled = { 0 };
-	char cwd[PATH_MAX];
-
-	if (!p || !outer || (off && !strcmp(off, "off")))
-		return;
-	add_settled(&settled, r);
-	shim_packet_start(p, SHIM_VERDICT);
-	p->m.code = r->exit_code;
-	p->m.flags = allow && !strcmp(allow, "1") ? SHIM_ALLOW : 0;
-	shim_packet_word(p, run_id());
-	shim_packet_word(p, getcwd(cwd, sizeof(cwd)) ? cwd : "");
-	shim_packet_word(p, buf_str(&settled));
-	static const char *const call[] = { "tocsin", "run", "--" };
-	for (size_t i = 0; i < ARRAY_LEN(call); i++)
-		shim_packet_word(p, call[i]);
-	for (size_t i = 0; i < r->argv.n && shim_packet_word(p, r->argv.v[i]); i++)
-		;
-	for (struct span rest = span_of(outer); rest.n;) {
-		struct span name = span_cut(&rest, ',');
-		int fd = shim_connect(name.p, name.n);
-		if (fd >= 0)
-			shim_send(fd, p);
-		fd_close(fd);
-	}
 }

@@ -27,5 +27,7 @@ void nested_proc_exit(struct nested_server *s, int pid, int wait_status);
 void nested_stopping(struct nested_server *s);
 /* Take in what is still queued, then hand over everything; strings are copied to r->mem. */
 int nested_take(struct nested_server *s, struct report *r, struct err *e);
+/* What this process is called towards other runs. */
+const char *nested_run_id(void);
 void nested_close(struct nested_server *s); /* NULL is fine */
 #endif

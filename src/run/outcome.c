@@ -58,7 +58,7 @@ void outcome_left_over(struct run *x, bool ending)
 	if (is_alone(x))
 		return;
 	stop_scan(x, &t);
-	for (size_t i = 0; i < t.n; i++) {
+	for (size_t i = 0; i < t.n && !x->notes_full; i++) {
 		size_t n = x->n_notes;
 		outcome_note(x, t.v[i].pid, 0, tree_command(&x->r->mem, t.v[i].pid));
 		if (x->n_notes == n)

@@ -215,6 +215,7 @@ static int try_compile(const char *dir, const char *json, const struct gotool *t
 	if (slow.fn)
 		slow.fn(slow.ctx, t->version);
 	CLEANUP(fd_close) int lock = lock_wait(dir, mark.p);
+	(void)lock; /* held until the end */
 	if (access(mark.p, F_OK) == 0)
 		return 0;
 	const char *const args[] = { go.p, "build", flag.p, "runtime", "testing", NULL };
@@ -515,12 +516,12 @@ int overlay_nested(struct arena *mem, const char *path, char *const *argv, const
 	memcpy(given.v, argv, given.n * sizeof(*given.v));
 	given.v[0] = "go"; /* argv[0] is only what it was told */
 	int r = nested_argv(mem, path, &given, record, (struct slow){ slow, ctx }, &changed, e);
-	if (r <= 0)
+	if (r <= 0 || !changed.v)
 		return r;
 	changed.v[0] = argv[0];
 	changed.v[changed.n] = NULL; /* there is room: make_argv */
 	*ret = (char **)(void *)changed.v;
-	return 1;
+	return r;
 }
 
 int overlay_take(struct overlay *o, const char *no_shim, struct judge *j, struct err *e)

@@ -16,6 +16,7 @@
 
 #include "base/mem.h"
 #include "base/time.h"
+#include "run/spawn.h"
 
 #define CHUNK_SMALL (64 << 10)
 #define CHUNK_BIG (256 << 10)
@@ -129,13 +130,22 @@ static int pipe_source(struct relay *r, enum stream s, int to, int *child_end, s
 
 int relay_pipes(struct relay *r, const struct run_config *c, int *child_out, int *child_err, struct err *e)
 {
-	if (c->relay_out && c->relay_err && relay_same_output()) {
-		int n = pipe_source(r, STREAM_BOTH, STDOUT_FILENO, child_out, e);
+	/* What was closed for us is closed for the command: it is told so by its writes. */
+	bool out = !c->relay_out || !spawn_inherited_closed(STDOUT_FILENO);
+	bool err = !c->relay_err || !spawn_inherited_closed(STDERR_FILENO);
+	int n = 0;
+
+	*child_out = *child_err = -1;
+	if (out && err && c->relay_out && c->relay_err && relay_same_output()) {
+		n = pipe_source(r, STREAM_BOTH, STDOUT_FILENO, child_out, e);
 		*child_err = *child_out;
 		return n;
 	}
-	int n = pipe_source(r, STREAM_OUT, c->relay_out ? STDOUT_FILENO : -1, child_out, e);
-	return n < 0 ? n : pipe_source(r, STREAM_ERR, c->relay_err ? STDERR_FILENO : -1, child_err, e);
+	if (out)
+		n = pipe_source(r, STREAM_OUT, c->relay_out ? STDOUT_FILENO : -1, child_out, e);
+	if (n == 0 && err)
+		n = pipe_source(r, STREAM_ERR, c->relay_err ? STDERR_FILENO : -1, child_err, e);
+	return n;
 }
 
 int relay_adopt(struct relay *r, int fd, bool relayed, struct err *e)

@@ -43,7 +43,7 @@ struct relay {
 
 /* Are our stdout and stderr one open file, so that the order between them matters? */
 bool relay_same_output(void);
-/* Make the pipes: *child_out and *child_err are the child's ends, to be closed after the fork. */
+/* Make the pipes: *child_out and *child_err are the child's ends, to be closed after the fork; -1: none. */
 int relay_pipes(struct relay *r, const struct run_config *c, int *child_out, int *child_err, struct err *e);
 /* One source that exists already (the master of a pty). */
 int relay_adopt(struct relay *r, int fd, bool relayed, struct err *e);

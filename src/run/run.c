@@ -19,6 +19,8 @@
 #define QUIET_NSEC (200 * NSEC_PER_MSEC)  /* output this long silent after the command's end is over */
 #define DRAIN_NSEC (2 * NSEC_PER_SEC)     /* a left-over that writes on and on is heard no longer */
 #define POLL_NSEC (50 * NSEC_PER_MSEC)
+#define FILES_FEW 32    /* all facilities together take about 20 descriptors */
+#define FILES_MANY 4096 /* each nested command that runs takes one */
 
 /* ---- children ---- */
 
@@ -202,9 +204,9 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *si)
 
 static int listen_signals(struct run *x, struct err *e)
 {
-	static const int always[] = { SIGCHLD, SIGPIPE, SIGTTIN, SIGTTOU, SIGTSTP, SIGCONT, SIGWINCH, SIGTERM,
+	static const int always[] = { SIGCHLD, SIGPIPE, SIGTTIN, SIGTTOU, SIGTSTP, SIGCONT, SIGWINCH,
 		SIGUSR1, SIGUSR2 };
-	static const int unless_ignored[] = { SIGINT, SIGQUIT, SIGHUP };
+	static const int unless_ignored[] = { SIGINT, SIGQUIT, SIGHUP, SIGTERM };
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -242,6 +244,36 @@ static const char *kept(struct run *x, const struct err *e)
 	return arena_str(&x->r->mem, span_of(e->msg));
 }
 
+/* A low soft limit is the command's, not ours. */
+static void files_raise(struct run *x)
+{
+	struct rlimit all;
+
+	if (getrlimit(RLIMIT_NOFILE, &x->files) < 0)
+		return;
+	all = x->files;
+	if (all.rlim_cur < FILES_MANY)
+		all.rlim_cur = all.rlim_max < FILES_MANY ? all.rlim_max : FILES_MANY;
+	if (all.rlim_cur != x->files.rlim_cur && setrlimit(RLIMIT_NOFILE, &all) < 0)
+		all = x->files;
+	x->few_files = all.rlim_cur < FILES_FEW;
+}
+
+/* The command comes before what we would like to know of it. */
+static void facilities_skip(struct run *x)
+{
+	const char *why = arena_printf(&x->r->mem, TR("only %llu files may be open (ulimit -n)", "最多只能打开 %llu 个文件（ulimit -n）"),
+				       (unsigned long long)x->files.rlim_max);
+
+	proof_begin(&x->proof, &x->group);
+	proof_end(&x->proof);
+	facility_add(x->r, "cgroup", "no", why);
+	if (!x->c->nested)
+		return;
+	facility_add(x->r, "shim", "no", why);
+	facility_add(x->r, "proc_events", "no", why);
+}
+
 /* Each facility is asked for; what is missing is said and done without. */
 static void facilities_open(struct run *x)
 {
@@ -251,6 +283,11 @@ static void facilities_open(struct run *x)
 
 	bool sub = prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0;
 	facility_add(r, "subreaper", sub ? "yes" : "no", NULL);
+	files_raise(x);
+	if (x->few_files) {
+		facilities_skip(x);
+		return;
+	}
 	if (cgroup_new(&x->group, &e) == 0)
 		e.msg[0] = '\0';
 	proof_begin(&x->proof, &x->group);
@@ -322,7 +359,7 @@ static int start(struct run *x, struct err *e)
 	const char *file = found == ENOENT ? name : arena_str(&x->r->mem, buf_view(&path));
 	struct spawn s = { .path = file, .argv = (char *const *)x->c->argv.v, .envp = env,
 		.fd = { x->pty.master >= 0 && x->pty.in >= 0 ? end[0] : -1, end[0], end[1] },
-		.terminal = x->pty.master >= 0, .mask = loop_old_mask(x->loop),
+		.terminal = x->pty.master >= 0, .mask = loop_old_mask(x->loop), .files = x->files.rlim_max ? &x->files : NULL,
 		.group = x->group.version == 2 ? x->group.dir : -1, .join = x->group.version ? x->group.join : -1 };
 	x->began = time_mono();
 	x->r->started = time_wall();
@@ -450,6 +487,8 @@ static void run_close(struct run *x)
 		fd_close(x->child.fail);
 	}
 	prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+	if (x->files.rlim_max)
+		setrlimit(RLIMIT_NOFILE, &x->files);
 	mem_free(x->old);
 	loop_free(x->loop);
 }

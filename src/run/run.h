@@ -38,10 +38,11 @@ struct run_config {
 int run_command(const struct run_config *c, struct report *r, struct err *e);
 
 /*
- * An inner `tocsin run` is over (r->exit_code is final): tell the outer one, if there is one, so that there is
- * one verdict. The outer has heard of our nested go commands itself; this says which of them are settled.
+ * An inner `tocsin run` is over (r->exit_code is final): hand its findings to the outer one, if there is one, so that
+ * there is one verdict. The outer has heard of our nested go commands itself; it learns which of them are settled.
+ * True: an outer run has heard it, and speaks for both.
  */
-void run_tell_outer(const struct report *r);
+bool run_tell_outer(const struct report *r);
 
 /* CI context from the environment, else from git in the working directory. Strings live in mem. */
 void ci_read(struct arena *mem, struct ci_context *ret);

@@ -291,7 +291,7 @@ static pid_t start_real(struct shim *s, const char *path, char **argv)
 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL); /* kill -9 of us means the real one */
-		if (getppid() != s->self)
+		if (getppid() != s->self && getppid() != 0) /* 0: `unshare -p` made it the first in a pid namespace */
 			_exit(127);
 		sigaction(SIGCHLD, &s->old_chld, NULL);
 		sigprocmask(SIG_SETMASK, &s->old, NULL);
@@ -372,8 +372,10 @@ static void tell_end(struct shim *s, int code, int sig)
 
 static void tell_note(struct shim *s, const char *version, const char *text)
 {
+	const char *record = getenv("TOCSIN_PANICS");
+
 	shim_packet_start(&packet, SHIM_NOTE);
-	shim_packet_word(&packet, getenv("TOCSIN_PANICS"));
+	shim_packet_word(&packet, record ? record : "");
 	shim_packet_word(&packet, version);
 	shim_packet_word(&packet, text);
 	for (size_t i = 0; i < s->n_fd; i++)

@@ -20,6 +20,7 @@ enum shim_kind {
 	SHIM_CALLER = 'C',  /* pid of the real go; words: the calling script, "" when not known */
 	SHIM_END = 'E',     /* how it ended */
 	SHIM_NOTE = 'N',    /* --panics has something to say; words: the record, a Go version that is built or "", a text */
+	SHIM_FINDING = 'F', /* one finding of an inner `tocsin run`; words: inner.c */
 	SHIM_VERDICT = 'V', /* of an inner `tocsin run`; words: its id, directory, pids that are settled, argv… */
 };
 enum shim_flag { SHIM_ALLOW = 1, SHIM_BELOW_TEST = 2, SHIM_CUT = 4 /* argv was too long to tell */ };

@@ -18,6 +18,7 @@
 #define BUSY_NSEC 20000000
 
 static uint64_t inherited_ignored;
+static unsigned inherited_closed;
 
 /* What we, or who started us, may have changed. Handlers of other signals are gone with the exec. */
 static const int touched[] = { SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU };
@@ -30,9 +31,13 @@ __attribute__((constructor)) static void inherited_read(void)
 {
 	struct sigaction sa;
 
-	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR | O_CLOEXEC) < 0)
+	for (int fd = 0; fd <= 2; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+			continue;
+		inherited_closed |= 1u << fd;
+		if (open("/dev/null", O_RDWR | O_CLOEXEC) < 0)
 			break;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(touched); i++)
 		if (sigaction(touched[i], NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)
 			inherited_ignored |= UINT64_C(1) << touched[i];
@@ -41,6 +46,11 @@ __attribute__((constructor)) static void inherited_read(void)
 bool spawn_inherited_ignored(int sig)
 {
 	return inherited_ignored >> sig & 1;
+}
+
+bool spawn_inherited_closed(int fd)
+{
+	return inherited_closed >> fd & 1;
 }
 
 static bool is_executable(const char *path, bool *there)
@@ -169,11 +179,13 @@ static int child_setup(const struct spawn *s, int parent)
 	}
 	/* A SIGKILL meant for the command must not leave it running because it hit us instead. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
+	if (getppid() != parent && getppid() != 0) /* 0: `unshare -p` made it the first in a pid namespace */
 		_exit(126);
 	for (int i = 0; i < 3; i++)
 		if (s->fd[i] >= 0 && dup2(s->fd[i], i) < 0)
 			return -1;
+	if (s->files)
+		setrlimit(RLIMIT_NOFILE, s->files);
 	child_signals(s->mask);
 	return 0;
 }

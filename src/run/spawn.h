@@ -2,6 +2,7 @@
 #define RUN_SPAWN_H
 
 #include <signal.h>
+#include <sys/resource.h>
 
 #include "base/buf.h"
 
@@ -17,9 +18,10 @@ struct spawn_fail {
 struct spawn {
 	const char *path;      /* the file to execute, resolved */
 	char *const *argv, *const *envp;
-	int fd[3];             /* what the child gets as 0, 1, 2; -1: as we have it */
+	int fd[3];             /* what the child gets as 0, 1, 2; -1: as we were given it */
 	bool terminal;         /* fd[1] is a terminal to be its controlling one, in a session of its own */
 	const sigset_t *mask;  /* the mask that it gets */
+	const struct rlimit *files; /* RLIMIT_NOFILE that it gets; NULL: as we have it */
 	int group, join;       /* a control group to be in: its folder (version 2; else -1), and its file to write "0" to; -1: none */
 };
 
@@ -32,6 +34,8 @@ struct child {
 
 /* Is this inherited as ignored? Remembered from before main, whatever the program has set since. */
 bool spawn_inherited_ignored(int sig);
+/* Was 0, 1 or 2 closed when we were started? For the command it is so again. */
+bool spawn_inherited_closed(int fd);
 
 /*
  * Find the file as a shell would: `name` with a slash is itself, else the first executable regular file

@@ -17,11 +17,13 @@ int stop_scan(struct run *x, struct tree *t)
 	CLEANUP(pids_free) struct pids in = { 0 };
 	int r = tree_scan(t, getpid(), x->old, x->n_old);
 	bool exact = x->group.version && cgroup_pids(&x->group, &in) == 0;
-	size_t kept = 0;
+	size_t kept = 0, ours = 0;
 
 	for (size_t i = 0; i < in.n; i++)
 		if (in.v[i] != getpid() && !run_had(x, in.v[i]))
-			tree_add(t, in.v[i]);
+			in.v[ours++] = in.v[i];
+	in.n = ours;
+	tree_add(t, in.v, in.n);
 	/* Orphans of children from before come to us too: the group tells them from those of the run. */
 	for (size_t i = 0; i < t->n; i++)
 		if (t->v[i].state != 'Z' && t->v[i].state != 'X' && (!exact || !x->n_old || pids_have(&in, t->v[i].pid)))

@@ -29,6 +29,8 @@ struct run {
 	struct nested_server *nested;
 	struct cgroup group;       /* the run's own; version 0: not to be had */
 	struct proof proof;
+	struct rlimit files;       /* RLIMIT_NOFILE as we were given it; the command gets it so */
+	bool few_files;            /* it leaves room for the output, and for little else */
 	int *old;                  /* children that we had before: not ours to judge */
 	size_t n_old;
 	int64_t grace;

@@ -83,22 +83,54 @@ static int scan_all(struct tree *t)
 	return 0;
 }
 
-static bool has_pid(const int *v, size_t n, int pid)
+static int by_pid(const void *a, const void *b)
 {
-	for (size_t i = 0; i < n; i++)
-		if (v[i] == pid)
+	const struct proc *x = a, *y = b;
+
+	return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+static struct proc *find(const struct tree *t, int pid)
+{
+	const struct proc key = { .pid = pid };
+
+	return t->n ? bsearch(&key, t->v, t->n, sizeof(*t->v), by_pid) : NULL;
+}
+
+struct climb { /* what tree_scan is about */
+	struct tree *t;
+	char *lots; /* of each: is it below the root? */
+	int root;
+	const int *skip;
+	size_t n_skip;
+};
+enum { LOT_UNKNOWN, LOT_BELOW, LOT_ELSEWHERE };
+
+static bool is_skipped(const struct climb *c, int pid)
+{
+	for (size_t i = 0; i < c->n_skip; i++)
+		if (c->skip[i] == pid)
 			return true;
 	return false;
 }
 
-static bool below(const struct tree *t, size_t n_kept, const struct proc *p, int root, const int *skip, size_t n_skip)
+/* Up to the first of whom it is known: all on the way share its lot, so that nobody climbs twice. */
+static void climb(struct climb *c, struct proc *from)
 {
-	if (p->ppid == root)
-		return !has_pid(skip, n_skip, p->pid);
-	for (size_t i = 0; i < n_kept; i++)
-		if (t->v[i].pid == p->ppid)
-			return true;
-	return false;
+	struct proc *p = from;
+	char lot = LOT_UNKNOWN;
+	size_t steps = 0; /* numbers that were used again may make a ring */
+
+	while (p && !lot && steps++ <= c->t->n) {
+		if (p->ppid == c->root)
+			lot = is_skipped(c, p->pid) ? LOT_ELSEWHERE : LOT_BELOW;
+		else if ((p = find(c->t, p->ppid)) != NULL)
+			lot = c->lots[p - c->t->v];
+	}
+	if (!lot)
+		lot = LOT_ELSEWHERE;
+	for (p = from; p && !c->lots[p - c->t->v]; p = p->ppid == c->root ? NULL : find(c->t, p->ppid))
+		c->lots[p - c->t->v] = lot;
 }
 
 int tree_scan(struct tree *t, int root, const int *skip, size_t n_skip)
@@ -107,31 +139,31 @@ int tree_scan(struct tree *t, int root, const int *skip, size_t n_skip)
 
 	t->n = 0;
 	int r = scan_all(t);
-	/* Those found move to the front; again until a pass finds no more (a child may have a lower pid). */
-	for (bool more = true; more;) {
-		more = false;
-		for (size_t i = kept; i < t->n; i++) {
-			if (!below(t, kept, &t->v[i], root, skip, n_skip))
-				continue;
-			struct proc p = t->v[i];
-			t->v[i] = t->v[kept];
-			t->v[kept++] = p;
-			more = true;
-		}
+	CLEANUP(mem_free) char *lots = mem_zalloc(t->n + 1);
+	if (!lots) {
+		t->n = 0;
+		return -ENOMEM;
 	}
+	if (t->n)
+		qsort(t->v, t->n, sizeof(*t->v), by_pid);
+	struct climb c = { t, lots, root, skip, n_skip };
+	for (size_t i = 0; i < t->n; i++)
+		climb(&c, &t->v[i]);
+	for (size_t i = 0; i < t->n; i++)
+		if (lots[i] == LOT_BELOW)
+			t->v[kept++] = t->v[i];
 	t->n = kept;
 	return r;
 }
 
-void tree_add(struct tree *t, int pid)
+void tree_add(struct tree *t, const int *pids, size_t n)
 {
+	const size_t had = t->n; /* the new ones go behind these */
 	struct proc p;
 
-	for (size_t i = 0; i < t->n; i++)
-		if (t->v[i].pid == pid)
-			return;
-	if (tree_read(pid, &p))
-		tree_push(t, &p);
+	for (size_t i = 0; i < n; i++)
+		if (!find(&(struct tree){ .v = t->v, .n = had }, pids[i]) && tree_read(pids[i], &p))
+			tree_push(t, &p);
 }
 
 void tree_free(struct tree *t)

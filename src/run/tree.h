@@ -18,11 +18,12 @@ struct tree {
 	size_t n, cap;
 };
 
-/* Everything below pid `root`; not the children in `skip` (pids) and what is below them. */
+/* Everything below pid `root`, by number; not the children in `skip` (pids) and what is below them. */
 int tree_scan(struct tree *t, int root, const int *skip, size_t n_skip);
 void tree_free(struct tree *t);
 void tree_free_cleanup(struct tree *t);
-void tree_add(struct tree *t, int pid);     /* one more, unless it is there or gone */
+/* To what tree_scan gave, once: these (each only once), unless they are there or gone. */
+void tree_add(struct tree *t, const int *pids, size_t n);
 bool tree_read(int pid, struct proc *ret); /* one process */
 /* Send a signal to exactly this process: never to another that has got its number since. */
 bool tree_signal(const struct proc *p, int sig);

@@ -514,6 +514,129 @@ def test_junit():
         check(int(s.get("tests")) == n, f"junit: count of {s.get('name')}", s.attrib)
 
 
+TEXT_MODULE = {
+    "go.mod": "module example.com/t\n\ngo 1.19\n",
+    "a/a_test.go": """package a
+import ("fmt"; "testing"; "time")
+func TestOK(t *testing.T) { fmt.Println("hello"); t.Log("logged") }
+func TestSkip(t *testing.T) { t.Skip("no net today") }
+func TestFail(t *testing.T) { fmt.Println("printed"); t.Error("got 3, want 4"); t.Log("more\\nlines") }
+func TestSub(t *testing.T) {
+	t.Run("one", func(t *testing.T) {})
+	t.Run("two words", func(t *testing.T) { t.Fatal("bad two") })
+	t.Run("中文", func(t *testing.T) { t.Run("deep", func(t *testing.T) { t.Skip("deep skip") }) })
+}
+func TestPar1(t *testing.T) { t.Parallel(); time.Sleep(20 * time.Millisecond); t.Log("p1") }
+func TestPar2(t *testing.T) { t.Parallel(); time.Sleep(10 * time.Millisecond); t.Errorf("p2 fails") }
+func BenchmarkX(b *testing.B) { for i := 0; i < b.N; i++ {} }
+func Example_bar() {
+	fmt.Println("y")
+	// Output: x
+}
+""",
+    "b/b_test.go": "package b\nimport \"testing\"\nfunc TestSame(t *testing.T) {}\n",
+    "c/c_test.go": "package c\nimport \"testing\"\nfunc TestSame(t *testing.T) {}\n"
+                   "func TestBoom(t *testing.T) { t.Run(\"in\", func(t *testing.T) { var m map[string]int; m[\"a\"] = 1 }) }\nfunc TestNever(t *testing.T) {}\n",
+    "d/d_test.go": "package d\nimport (\"os\"; \"testing\")\nfunc TestExit(t *testing.T) { os.Exit(3) }\n",
+    "x/x.go": "package x\nfunc F() int { return \"no\" }\n",
+    "x/x_test.go": "package x\nimport \"testing\"\nfunc TestX(t *testing.T) { F() }\n",
+    "y/y.go": "package y\n",
+}
+
+
+def suites(file):
+    """{suite: sorted cases: name, what it is, its message}"""
+    out = {}
+    for s in ET.parse(file).getroot().findall("testsuite"):
+        out.setdefault(s.get("name"), []).extend(
+            (c.get("name"), *[e.tag for e in c if e.tag != "system-out"], *[e.get("message") for e in c if e.tag != "system-out"])
+            for c in s.findall("testcase"))
+    return {k: sorted(v) for k, v in out.items()}
+
+
+def test_junit_text():
+    for name, text in TEXT_MODULE.items():
+        put("t/" + name, text)
+    for tool in [t for t in (shutil.which("go"), "/usr/lib/go-1.19/bin/go") if t and os.path.exists(t)]:
+        def read(*args):
+            p = subprocess.run([tool, "test", *args], cwd=path("t"), env=ENV, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180)
+            run("explain", "--junit", path("o.xml"), put("o.txt", p.stdout))
+            return suites(path("o.xml"))
+
+        for args in (["./..."], ["-bench", ".", "-benchtime", "3x", "./a", "./b"]):
+            events, text = read("-json", *args), read("-v", *args)
+            same = {k: [c[:2] for c in v] for k, v in events.items()} == {k: [c[:2] for c in v] for k, v in text.items()}
+            check(same and len(text["example.com/t/a"]) == 11 and events["example.com/t/a"] == text["example.com/t/a"],
+                  f"junit: go test -v has the cases of go test -json ({tool}, {args[0]})", (events, text))
+        quiet = read("./a")["example.com/t/a"]
+        check(len(quiet) == 5 and ("TestFail", "failure", "a_test.go:5: got 3, want 4") in quiet and
+              ("TestSub/two_words", "failure", "a_test.go:8: bad two") in quiet, f"junit: failures and their words without -v ({tool})", quiet)
+    log = open(path("o.txt"), "rb").read()
+    tests = json.loads(run("explain", "--json", put("v.txt", b"=== RUN   TestA\n--- PASS: TestA (0.00s)\nPASS\nok  \tp\t1s\n?   \tq\t[no test files]\n"))[1])["tests"]
+    check((tests["run"], tests["passed"]) == (1, 1), "a package without test files does not hide the counts of -v", tests)
+    cut = put("cut.txt", b"=== RUN   TestA\n--- FAIL: TestA (0.00s)\n    a_test.go:1: x\n=== RUN   TestB\n")
+    run("explain", "--junit", path("o.xml"), cut)
+    check(suites(path("o.xml")) == {"(unknown package)": [("TestA", "failure", "a_test.go:1: x"), ("TestB", "error", "it did not end")]},
+          "junit: a log that was cut before its package was named", (suites(path("o.xml")), log[:200]))
+    evil = b"Test\x00\xff]]>\x01\xef\xbf\xbe&<"
+    run("explain", "--junit", path("o.xml"), put("evil.txt", b"=== RUN   " + evil + b"\nout \x1b[31m\xed\xa0\x80]]>\xef\xbf\xbf\r\n--- FAIL: " + evil +
+                                                b" (0.00s)\n    a_test.go:1: \x00]]>\nFAIL\nFAIL\texample.com/\x01\xff]]>m&<\t0.01s\nFAIL\n"))
+    got = suites(path("o.xml"))
+    check(len(got) == 1 and list(got.values())[0][0][1] == "failure", "junit: hostile bytes in text", got)
+    p = subprocess.run([TOCSIN, "run", "--format", "raw", "--retry", "1", "--retry-on", "permanent", "--junit", path("o.xml"), "--", "go", "test", "-v", "./a"],
+                       cwd=path("t"), env=ENV, capture_output=True, timeout=180)
+    got = suites(path("o.xml"))
+    check(len(got["example.com/t/a"]) == 11 and ET.parse(path("o.xml")).findall(".//rerunFailure"), "junit: text that is tried again", (got, p.stderr))
+
+
+# ---- where files go ----
+
+def sh(script, timeout=60, **env):
+    p = subprocess.run(["sh", "-c", script], cwd=path("w"), env={**ENV, "T": TOCSIN, **env}, capture_output=True, timeout=timeout)
+    return p.returncode, p.stdout.decode("utf-8", "replace"), p.stderr.decode("utf-8", "replace")
+
+
+def test_outputs():
+    os.makedirs(path("w/dir"))
+    put("w/f.txt", "--- FAIL: TestA (0.00s)\n    a_test.go:1: x\nFAIL\nFAIL\tp\t1s\n")
+    link = os.lstat("/dev/stdout")
+
+    def last_json(name):
+        return json.loads(open(path("w/" + name), encoding="utf-8").read().splitlines()[-1])
+
+    code, out, err = sh('echo first > o; "$T" run --report /dev/stdout -- sh -c "echo hi; printf x" >> o; echo after >> o')
+    lines = open(path("w/o"), encoding="utf-8").read().splitlines()
+    check(code == 0 and lines[:3] == ["first", "hi", "x"] and lines[4] == "after" and json.loads(lines[3])["schema"], "report to /dev/stdout, appended", lines)
+    sh('"$T" run --report /dev/fd/3 --junit /dev/fd/4 --log /dev/fd/5 -- echo hi 3>r 4>j 5>l')
+    check(last_json("r")["verdict"]["outcome"] == "passed" and ET.parse(path("w/j")) and open(path("w/l")).read() == "hi\n", "report, junit, log to descriptors")
+    code, out, err = sh('"$T" explain --junit /dev/stdout f.txt > o')
+    text = open(path("w/o"), encoding="utf-8").read()
+    check(ET.fromstring(text[text.index("<testsuites"):]).get("tests") == "1" and text.startswith("tocsin: "), "junit to /dev/stdout", text)
+    check(os.lstat("/dev/stdout").st_ino == link.st_ino and not [n for n in os.listdir("/dev") if ".tmp-" in n], "/dev/stdout is still what it was")
+    for where, words in (("no/x", "no such folder"), ("dir", "Is a directory"), ("/dev/full", "No space left"), ("/dev/fd/77", "no such descriptor"), ("fifo", "nobody reads")):
+        if where == "fifo":
+            os.mkfifo(path("w/fifo"))
+        for flag in ("report", "junit", "log", "jsonfile"):
+            code, out, err = sh(f'"$T" run --{flag} {where} -- sh -c "echo \'{{\\"Action\\":\\"start\\",\\"Package\\":\\"p\\"}}\'; exit 3"')
+            said = [x for x in err.splitlines() if x.startswith("tocsin: ") and where in x]
+            check(code == 3 and len(said) == 1 and words in said[0], f"--{flag} {where}: one sentence, the status stays", (code, err))
+    for args, words in (("run --report a --junit ./a -- true", "--report and --junit"), ("run --log a --jsonfile $PWD/a -- true", "--jsonfile and --log"),
+                        ("explain --report f.txt f.txt", "would write over 'f.txt'"), ("explain --junit dir/../f.txt f.txt", "would write over 'f.txt'"),
+                        ("explain --junit - f.txt", "needs a file name"), ("run --log - -- true", "needs a file name")):
+        code, out, err = sh(f'"$T" {args}')
+        check(code == 2 and words in err and not os.path.exists(path("w/a")), f"refused: {args}", (code, err))
+    check(sh('"$T" run --log /dev/null --junit /dev/null --report /dev/null -- true')[0] == 0, "many may write to /dev/null")
+    put("w/old", "old", 0o640)
+    os.symlink("old", path("w/link"))
+    sh('"$T" run --report link -- true')
+    check(os.path.islink(path("w/link")) and os.stat(path("w/old")).st_mode & 0o777 == 0o640 and last_json("old")["schema"], "links and modes stay")
+    code, out, err = sh('"$T" explain --report p.json --junit p.xml f.txt | true; sleep 0.3')
+    check(os.path.exists(path("w/p.json")) and os.path.exists(path("w/p.xml")), "explain: a reader that is gone does not lose the files", err)
+    for args in ("explain --json f.txt", "explain --report - f.txt", "causes", "help", "version", "completion zsh"):
+        code, out, err = sh(f'"$T" {args} > /dev/full')
+        check(code == 125 and "standard output" in err and "No space left" in err, f"{args} > /dev/full", (code, err))
+
+
 def test_github():
     code, out, err = go("test", "./e", "./a", flags=["--format", "github"])
     lines = out.splitlines()
@@ -582,6 +705,7 @@ def test_terminal():
     check("\x1b[31m" in out, "live: colours on a terminal", out[:400])
     last = out[out.rfind("\x1b[J"):]
     check("tocsin:" in last and "running |" not in last, "live: the area is gone at the end", last)
+    check(not re.search(r"(?<!\x1b\[B)\x1b\[J", out), "live: never all of the screen is cleared (tmux would keep each frame)", repr(out[-300:]))
     frames = out.count("\x1b[J")
     spent = max(when) - min(when)
     check(frames <= spent * 11 + 5, f"live: at most ten frames a second ({frames} in {spent:.1f}s)")
@@ -611,7 +735,10 @@ def test_completion():
 
     for words, want in ((["tocsin", "ex"], "explain"), (["tocsin", "run", "--ti"], "--timeout"), (["tocsin", "run", "--format", "pk"], "pkgname"),
                         (["tocsin", "causes", "mod.d"], "mod.dns"), (["tocsin", "completion", "z"], "zsh"), (["tocsin", "help", "al"], "allow"),
-                        (["tocsin", "run", "--on-fail", "r"], "record")):
+                        (["tocsin", "run", "--on-fail", "r"], "record"), (["tocsin", "run", "--format", "=", "pk"], "pkgname"),
+                        (["tocsin", "run", "-f", "pk"], "pkgname"), (["tocsin", "run", "--format", "="], "pkgname"), (["tocsin", "--lang", ""], "zh"),
+                        (["tocsin", "--lang", "zh", "ex"], "explain"), (["tocsin", "--lang", "=", "zh", "run", "--ti"], "--timeout"),
+                        (["tocsin", "run", "--log", "=", "x", "ech"], "echo"), (["tocsin", "run", "--rerun-fails", "=", "3", "--jun"], "--junit")):
         got = complete(*words)
         check(want in got[0] and not got[1], f"bash completion: {' '.join(words)}", got)
     for shell, ext in (("zsh", "zsh"), ("fish", "fish")):
@@ -650,7 +777,7 @@ def main():
     for f in (test_help, test_man, test_refusals, test_exit_statuses, test_explain, test_bad_input, test_completion, test_causes):
         f()
     make_module()
-    for f in (test_report, test_retry, test_rerun, test_masked, test_long_output, test_junit, test_github, test_formats, test_terminal):
+    for f in (test_report, test_retry, test_rerun, test_masked, test_long_output, test_junit, test_junit_text, test_outputs, test_github, test_formats, test_terminal):
         f()
     subprocess.run(["chmod", "-R", "u+w", TMP])
     shutil.rmtree(TMP, ignore_errors=True)

@@ -296,6 +296,25 @@ def caller_case():
     check("ci-caller.sh" in text, "the finding names the script that called", text + out)
 
 
+def inner_case():
+    """An inner run hands its findings to the outer one, in whatever format it shows them: one verdict, said once."""
+    for n, flags in enumerate(("--format raw", "--format pkgname", "--format quiet")):
+        name = "an inner run, " + flags
+        status, r, out = run("i%d" % n, "sh", '"$T" run --report inner.json %s -- go test ./red' % flags)
+        found = [(f["cause"], f["package"], f["test"], f["file"], f["line"]) for f in r["findings"]]
+        check(status == 1 and r["verdict"]["cause"] == "test.fail" and
+              found == [("test.fail", "example.com/shop/red", "TestSum", "red/red_test.go", 5)], name + ": its finding is ours", tell(status, r, out))
+        with open(os.path.join(MOD, "inner.json")) as f:
+            inner = json.load(f)
+        check(inner["verdict"]["cause"] == "test.fail" and out.count("tocsin: failed") == 1, name + ": said once", out)
+        status, r, out = run("j%d" % n, "sh", '"$T" run %s -- go test ./red || true' % flags)
+        causes = [f["cause"] for f in r["findings"]]
+        check(status == 1 and r["verdict"]["outcome"] == "masked" and causes == ["pipe.masked", "test.fail"],
+              name + ", swallowed: the cause stands under it", tell(status, r, out))
+    status, r, out = run("k", "sh", '"$T" run --format pkgname --on-fail record -- go test ./red')
+    check(status == 0 and r["verdict"]["outcome"] == "passed" and not r["findings"], "an inner run that only records", tell(status, r, out))
+
+
 MOD = os.path.join(TMP, "shop")
 BUILD_FAILS = 1
 
@@ -316,6 +335,8 @@ def main():
         if not only:
             cached_case()
             caller_case()
+        if not only or only in "inner":
+            inner_case()
     finally:
         shutil.rmtree(TMP, ignore_errors=True)
     done()

@@ -317,6 +317,7 @@ MADE = {
     "pasted.txt": ("failed", "build.compile", "*", None),   # tabs expanded to eight columns
     "cut.json": ("failed", "test.unfinished", "*", None),      # 1.19, cut before its first test: it has no start event
     "late-race.json": ("failed", "test.race", "*", 1),      # its own FAIL line, then pass: so before Go 1.12
+    "example.txt": ("failed", "test.fail", "ExampleA", 1),  # its message is what it got and what it wanted
 }
 
 
@@ -330,6 +331,8 @@ def made():
             wrong.append(f"tests.run: want {run}, got {report['tests']['run']}")
         if report and name == "pasted.txt" and report["tests"]["packages"] != 3:
             wrong.append(f"tests.packages: want 3, got {report['tests']['packages']}")
+        if report and name == "example.txt" and report["findings"][0]["message"] != "got: y z want: x":
+            wrong.append(f"message: {report['findings'][0]['message']}")
         tap.check(not wrong, f"made {name}", "\n".join(wrong))
 
 

@@ -133,6 +133,31 @@ def closed_reader():
         check(code in (7, 141), "a reader that leaves between two lines", code)
 
 
+def as_without_us():
+    """What was closed, ignored or scarce for us is so for the command: its bytes and status say so."""
+    here = f"{TOCSIN} run --no-store --format raw --"
+    rows = [
+        ("a closed stdout", "CMD sh -c 'echo hi' >&-"),
+        ("a closed stderr", "CMD sh -c 'echo hi >&2' 2>&-"),
+        ("all three closed", "CMD sh -c 'echo hi; echo e >&2' <&- >&- 2>&-"),
+        ("16 open files", "ulimit -n 16; CMD sh -c 'ulimit -Hn; echo b >&2; exit 3'"),
+        ("40 open files", "ulimit -n 40; CMD sh -c 'ulimit -Hn; ulimit -Sn; exit 3'"),
+        ("a low soft limit of open files", "ulimit -Sn 24; CMD sh -c 'ulimit -Sn; ulimit -Hn; exit 3'"),
+        ("SIGTERM that our parent ignores", "trap '' TERM; CMD sh -c 'sleep 0.5; echo on' & sleep 0.2; kill $!; wait $!"),
+    ]
+    if os.geteuid() == 0 and shutil.which("unshare"):
+        rows.append(("unshare -p without a fork", "unshare -p CMD sh -c 'echo a; exit 3'"))
+    with open(TOCSIN, "rb") as f:
+        sanitized = b"__asan_init" in f.read()
+    for name, line in rows:
+        if sanitized and "16 open" in name:
+            continue # its runtime needs some for itself
+        both = [subprocess.run(["bash", "-c", line.replace("CMD", cmd)], capture_output=True, timeout=30, check=False,
+                               env=dict(ENV, ASAN_OPTIONS="detect_leaks=0")) for cmd in ("", here)]
+        check(both[0].returncode == both[1].returncode and both[0].stdout == both[1].stdout and
+              both[1].stderr.startswith(both[0].stderr), f"{name}: as without us", both)
+
+
 def slow_reader():
     report = report_path()
     p = subprocess.Popen(command([], ["sh", "-c", "head -c 5000000 /dev/zero; exit 4"], report),
@@ -497,6 +522,7 @@ def groups():
     if not why and version == 1 and os.geteuid() == 0:
         group_memory(here, hog)
     group_refused(here)
+    group_of_a_part((version, here))
     group_version_2()
 
 
@@ -583,6 +609,28 @@ def group_refused(here):
     check(not ours_in(here), "and leaves no group", ours_in(here))
 
 
+def group_of_a_part(here):
+    """As in a container: only a part of the tree is mounted, and the path is still the whole one."""
+    version, folder = here
+    mount = "/sys/fs/cgroup/memory"
+    if os.geteuid() != 0 or version != 1 or folder == mount or not shutil.which("unshare"):
+        check(True, "a part of the tree # SKIP not root, or no version 1")
+        return
+    report = report_path()
+    p = subprocess.run(["unshare", "-m", "sh", "-c", f"mount --bind {folder} {mount} && exec \"$@\"", "sh",
+                        *command([], ["sh", "-c", "exit 5"], report)], capture_output=True, check=False, timeout=30, env=ENV)
+    check(p.returncode == 5 and load(report).get("run", {}).get("facilities", {}).get("cgroup") == "v1",
+          "the mount is a part of the tree: found all the same", (p, load(report).get("run")))
+    other = f"{folder}/supervise-part-{os.getpid()}"
+    os.mkdir(other)
+    p = subprocess.run(["unshare", "-m", "sh", "-c", f"mount --bind {other} {mount} && umount -l /sys/fs/cgroup/unified; exec \"$@\"",
+                        "sh", *command([], ["sh", "-c", "exit 5"], report)], capture_output=True, check=False, timeout=30, env=ENV)
+    run = load(report).get("run", {})
+    check(p.returncode == 5 and "not below" in run.get("facilities_why", {}).get("cgroup", ""),
+          "a part that we are not in: no group is made there", (p, run))
+    os.rmdir(other)
+
+
 def group_version_2():
     """In mounts of our own, the unified tree is where a machine without version 1 has it."""
     def unified(*argv):
@@ -623,7 +671,7 @@ def group_version_2():
 
 
 def main():
-    parts = [bytes_and_statuses, closed_reader, slow_reader, signals, job_control, pty_mode, limits, goroutines,
+    parts = [bytes_and_statuses, closed_reader, as_without_us, slow_reader, signals, job_control, pty_mode, limits, goroutines,
              exec_table, left_overs, groups]
     only = sys.argv[1:]
     try:

@@ -1,16 +1,19 @@
 /* base: buffers, arena, map, JSON, text, time. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -209,6 +212,121 @@ static void files_are_replaced_whole(void **state)
 	rmdir(dir);
 }
 
+static int open_at(const char *path, int fd) /* as a shell does it: "3>path" */
+{
+	int at = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	assert_int_equal(dup2(at, fd), fd);
+	if (at != fd)
+		close(at);
+	return fd;
+}
+
+static void slurp_is(const char *path, const char *want)
+{
+	struct buf b = { 0 };
+	struct err e;
+
+	assert_int_equal(file_slurp(path, &b, &e), 0);
+	assert_string_equal(buf_str(&b), want);
+	buf_free(&b);
+}
+
+/* Names of descriptors: what is there stays, what comes later follows, and no name is renamed over. */
+static void own_descriptors_are_written_to(void **state)
+{
+	(void)state;
+	char dir[] = "/tmp/tocsin-test-XXXXXX", path[64], name[64];
+	struct stat before, after;
+	struct err e;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/f", dir);
+	int fd = open_at(path, 60), keep = dup(STDOUT_FILENO);
+	assert_int_equal(write(fd, "a", 1), 1);
+	assert_int_equal(file_own_fd("/dev/fd/60"), 60);
+	assert_int_equal(file_own_fd("/proc/self/fd/60"), 60);
+	assert_int_equal(file_replace("/dev/fd/60", S("b"), &e), 0);
+	assert_int_equal(write(fd, "c", 1), 1);
+	slurp_is(path, "abc");
+	fcntl(fd, F_SETFD, FD_CLOEXEC); /* one of Tocsin's own: not the user's 60 */
+	assert_int_equal(file_own_fd("/dev/fd/60"), -1);
+	assert_int_equal(file_replace("/dev/fd/60", S("x"), &e), -EBADF);
+	close(fd);
+	assert_int_equal(file_replace("/dev/fd/60", S("x"), &e), -EBADF);
+	assert_int_equal(file_replace("/dev/fd/6x", S("x"), &e), -EBADF);
+
+	assert_int_equal(lstat("/dev/stdout", &before), 0);
+	fflush(stdout);
+	open_at(path, STDOUT_FILENO);
+	snprintf(name, sizeof(name), "/proc/%d/fd/1", (int)getpid());
+	bool ok = write(STDOUT_FILENO, "1", 1) == 1 && file_replace("/dev/stdout", S("2"), &e) == 0 &&
+		  file_replace(name, S("3"), &e) == 0 && file_replace(path, S("4"), &e) == 0 &&
+		  write(STDOUT_FILENO, "5", 1) == 1;
+	dup2(keep, STDOUT_FILENO);
+	close(keep);
+	assert_true(ok);
+	slurp_is(path, "12345");
+	assert_int_equal(lstat("/dev/stdout", &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	unlink(path);
+	assert_int_equal(rmdir(dir), 0); /* nothing else was left */
+}
+
+static void files_keep_their_mode_and_links(void **state)
+{
+	(void)state;
+	char dir[] = "/tmp/tocsin-test-XXXXXX", path[64], link[64], odd[64];
+	struct stat st;
+	struct err e;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/f", dir);
+	snprintf(link, sizeof(link), "%s/l", dir);
+	snprintf(odd, sizeof(odd), "%s/no/f", dir);
+	assert_int_equal(symlink("f", link), 0);
+	assert_int_equal(file_replace(link, S("one"), &e), 0); /* it leads to what is not there yet */
+	assert_int_equal(chmod(path, 0640), 0);
+	assert_int_equal(file_replace(link, S("two"), &e), 0);
+	slurp_is(path, "two");
+	assert_true(lstat(link, &st) == 0 && S_ISLNK(st.st_mode));
+	assert_true(stat(path, &st) == 0 && (st.st_mode & 0777) == 0640);
+	assert_int_equal(file_replace(dir, S("x"), &e), -EISDIR);
+	assert_int_equal(file_replace(odd, S("x"), &e), -ENOENT);
+	assert_non_null(strstr(e.msg, odd));
+	assert_int_equal(file_replace("/dev/full", S("x"), &e), -ENOSPC);
+	assert_int_equal(file_replace("/dev/null", S("x"), &e), 0);
+
+	assert_true(file_same(path, path) && file_same(path, link) && file_same(odd, odd));
+	assert_false(file_same(path, odd) || file_same("/dev/null", "/dev/null") || file_same(dir, path));
+	unlink(path);
+	snprintf(odd, sizeof(odd), "%s/./f", dir);
+	assert_true(file_same(path, odd)); /* not there yet */
+	assert_false(file_same(path, link));
+	unlink(link);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+static void a_pipe_without_a_reader_is_given_up(void **state)
+{
+	(void)state;
+	char dir[] = "/tmp/tocsin-test-XXXXXX", path[64];
+	char got[8] = "";
+	struct err e;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/p", dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(file_replace(path, S("x"), &e), -ENXIO);
+	assert_non_null(strstr(e.msg, path));
+	int fd = open(path, O_RDONLY | O_NONBLOCK);
+	assert_int_equal(file_replace(path, S("x"), &e), 0);
+	assert_int_equal(read(fd, got, sizeof(got)), 1);
+	close(fd);
+	unlink(path);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +339,9 @@ int main(void)
 		cmocka_unit_test(text_is_made_safe),
 		cmocka_unit_test(durations_as_go_writes_them),
 		cmocka_unit_test(files_are_replaced_whole),
+		cmocka_unit_test(own_descriptors_are_written_to),
+		cmocka_unit_test(files_keep_their_mode_and_links),
+		cmocka_unit_test(a_pipe_without_a_reader_is_given_up),
 	};
 
 	return cmocka_run_group_tests_name("base", tests, NULL, NULL);

@@ -346,6 +346,46 @@ static void test_junit_again(void **state)
 	buf_free(&text);
 }
 
+/* Text names a package when it has ended. More than fits into memory, so that the file is used too. */
+static void test_junit_text(void **state)
+{
+	struct buf text = { 0 };
+	struct report r = { 0 };
+	struct junit *j;
+	struct err e;
+
+	assert_int_equal(junit_open(in_dir("j.xml"), false, &j, &e), 0);
+	junit_notice(j, &(struct notice){ .kind = NOTICE_PKG_START, .package = S("p/events") });
+	for (int i = 0; i < 9000; i++) {
+		char name[32];
+		snprintf(name, sizeof(name), "Test%d", i);
+		junit_notice(j, &(struct notice){ .kind = NOTICE_TEST_RUN, .test = span_of(name) });
+		junit_notice(j, &(struct notice){ .kind = NOTICE_TEST_END, .test = span_of(name), .result = RESULT_PASS });
+	}
+	junit_notice(j, &(struct notice){ .kind = NOTICE_TEST_RUN, .test = S("TestBad") });
+	junit_notice(j, &(struct notice){ .kind = NOTICE_TEXT, .text = S("--- FAIL: TestBad (0.00s)") });
+	junit_notice(j, &(struct notice){ .kind = NOTICE_TEST_END, .test = S("TestBad"), .result = RESULT_FAIL });
+	junit_notice(j, &(struct notice){ .kind = NOTICE_TEXT, .text = S("    a_test.go:1: why") });
+	junit_notice(j, &(struct notice){ .kind = NOTICE_TEXT, .stream = STREAM_ERR, .text = S("elsewhere") });
+	junit_notice(j, &(struct notice){ .kind = NOTICE_TEXT, .text = S("FAIL") });
+	junit_notice(j, &(struct notice){ .kind = NOTICE_TEXT, .text = S("not its own") });
+	junit_notice(j, &(struct notice){ .kind = NOTICE_PKG_END, .package = S("p/events"), .result = RESULT_PASS });
+	junit_notice(j, &(struct notice){ .kind = NOTICE_PKG_END, .package = S("p/text"), .result = RESULT_FAIL });
+	junit_notice(j, &(struct notice){ .kind = NOTICE_TEST_RUN, .test = S("TestCut") });
+	junit_report(j, &r);
+	assert_int_equal(junit_close(j, &e), 0);
+	assert_int_equal(file_slurp(in_dir("j.xml"), &text, &e), 0);
+	assert_non_null(strstr(text.p, "name=\"p/events\" tests=\"0\""));
+	assert_non_null(strstr(text.p, "name=\"p/text\" tests=\"9001\" failures=\"1\" errors=\"0\""));
+	assert_non_null(strstr(text.p, "classname=\"p/text\" name=\"Test8999\""));
+	assert_non_null(strstr(text.p, "<failure message=\"a_test.go:1: why\""));
+	assert_null(strstr(text.p, "elsewhere"));
+	assert_null(strstr(text.p, "not its own"));
+	assert_non_null(strstr(text.p, "name=\"(unknown package)\" tests=\"1\" failures=\"0\" errors=\"1\""));
+	unlink(in_dir("j.xml"));
+	buf_free(&text);
+}
+
 static void put_file(const char *name)
 {
 	char path[128];
@@ -406,6 +446,7 @@ int main(void)
 		cmocka_unit_test(test_markdown),     cmocka_unit_test(test_retry_delay),
 		cmocka_unit_test(test_retry_wanted), cmocka_unit_test(test_sink_and_input),
 		cmocka_unit_test(test_count),        cmocka_unit_test(test_junit),        cmocka_unit_test(test_junit_again),
+		cmocka_unit_test(test_junit_text),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

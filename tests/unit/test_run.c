@@ -21,6 +21,7 @@
 #include "run/proof.h"
 #include "run/run.h"
 #include "run/spawn.h"
+#include "run/tree.h"
 #include "run/why.h"
 
 #define MS NSEC_PER_MSEC
@@ -550,6 +551,54 @@ static void test_group_sweep(void **state)
 	close(at);
 }
 
+static bool in_tree(const struct tree *t, int pid)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		n += t->v[i].pid == pid;
+	assert_true(n < 2);
+	return n == 1;
+}
+
+/* We, a child, its child: all below us, none of a child that is left out, each only once. */
+static void test_tree(void **state)
+{
+	struct tree t = { 0 };
+	int tell[2], mid, inner = 0, other;
+
+	assert_int_equal(pipe2(tell, O_CLOEXEC), 0);
+	mid = fork();
+	if (mid == 0) {
+		inner = fork();
+		if (inner && write(tell[1], &inner, sizeof(inner)) < 0)
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	other = fork();
+	if (other == 0) {
+		pause();
+		_exit(0);
+	}
+	assert_int_equal(read(tell[0], &inner, sizeof(inner)), sizeof(inner));
+	assert_int_equal(tree_scan(&t, getpid(), NULL, 0), 0);
+	assert_true(in_tree(&t, mid) && in_tree(&t, inner) && in_tree(&t, other) && !in_tree(&t, getpid()));
+	assert_int_equal(tree_scan(&t, getpid(), &mid, 1), 0);
+	assert_true(!in_tree(&t, mid) && !in_tree(&t, inner) && in_tree(&t, other));
+	const int more[] = { inner, other, 0 };
+	tree_add(&t, more, ARRAY_LEN(more));
+	assert_true(in_tree(&t, inner) && in_tree(&t, other) && !in_tree(&t, 0));
+	kill(inner, SIGKILL);
+	kill(mid, SIGKILL);
+	kill(other, SIGKILL);
+	waitpid(mid, NULL, 0);
+	waitpid(other, NULL, 0);
+	close(tell[0]);
+	close(tell[1]);
+	tree_free(&t);
+}
+
 /* A group that takes nobody in is no reason not to run. */
 static void test_group_not_joined(void **state)
 {
@@ -948,7 +997,7 @@ int main(void)
 		cmocka_unit_test(test_exec_in_path_but_denied), cmocka_unit_test(test_script_without_interpreter_line),
 		cmocka_unit_test(test_pure_parts_of_why), cmocka_unit_test(test_pure_parts_of_proof),
 		cmocka_unit_test(test_group_reading), cmocka_unit_test(test_group_limits_are_seen),
-		cmocka_unit_test(test_group_refused), cmocka_unit_test(test_group_sweep), cmocka_unit_test(test_group_not_joined),
+		cmocka_unit_test(test_group_refused), cmocka_unit_test(test_group_sweep), cmocka_unit_test(test_tree), cmocka_unit_test(test_group_not_joined),
 		cmocka_unit_test(test_group_real),
 		cmocka_unit_test(test_order_of_one_stream), cmocka_unit_test(test_reader_goes_away),
 		cmocka_unit_test(test_slow_reader_slows), cmocka_unit_test(test_much_output), cmocka_unit_test(test_full_disk),
