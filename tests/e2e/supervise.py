@@ -16,7 +16,7 @@ import termios
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
-from tap import TOCSIN, check, done  # noqa: E402
+from tap import TOCSIN, check, done, skip  # noqa: E402
 
 TMP = tempfile.mkdtemp(prefix="tocsin-supervise-")
 ENV = dict(os.environ, LC_ALL="C.UTF-8", TOCSIN_LANG="en", GOFLAGS="-buildvcs=false", GOTOOLCHAIN="local",
@@ -380,7 +380,7 @@ def limits():
 def goroutines():
     go = shutil.which("go")
     if not go:
-        check(True, "goroutine dump # SKIP no go")
+        skip("goroutine dump", "no go")
         return
     write("hang/go.mod", "module example.com/hang\n\ngo 1.19\n")
     write("hang/hang_test.go", "package hang\n\nimport (\n\t\"testing\"\n\t\"time\"\n)\n\n"
@@ -594,7 +594,7 @@ def group_memory(here, hog):
 
 def group_refused(here):
     if os.geteuid() != 0 or not shutil.which("setpriv"):
-        check(True, "without rights # SKIP not root, or no setpriv")
+        skip("without rights", "not root, or no setpriv")
         return
     os.chmod(TMP, 0o755)
     mine = TMP + "/nobody"
@@ -614,7 +614,7 @@ def group_of_a_part(here):
     version, folder = here
     mount = "/sys/fs/cgroup/memory"
     if os.geteuid() != 0 or version != 1 or folder == mount or not shutil.which("unshare"):
-        check(True, "a part of the tree # SKIP not root, or no version 1")
+        skip("a part of the tree", "not root, or no version 1")
         return
     report = report_path()
     p = subprocess.run(["unshare", "-m", "sh", "-c", f"mount --bind {folder} {mount} && exec \"$@\"", "sh",
@@ -639,7 +639,7 @@ def group_version_2():
         return subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", *argv], capture_output=True, check=False,
                               timeout=60, env=ENV)
     if os.geteuid() != 0 or not shutil.which("unshare") or unified("true").returncode != 0:
-        check(True, "version 2 # SKIP it cannot be mounted here")
+        skip("version 2", "it cannot be mounted here")
         return
     report = report_path()
     p = unified(*command([], ["sh", "-c", "cat /proc/self/cgroup; exit 5"], report))
