@@ -33,6 +33,22 @@ void *mem_resize(void *p, size_t n)
 	return fault_hit() ? NULL : realloc(p, n ? n : 1);
 }
 
+bool mem_grow(void *list, size_t *cap, size_t n, size_t element)
+{
+	size_t more = *cap ? *cap * 2 : 16;
+	void *old, *grown;
+
+	if (n < *cap)
+		return true;
+	memcpy(&old, list, sizeof(old)); /* whatever it points to */
+	grown = more <= SIZE_MAX / element ? mem_resize(old, more * element) : NULL;
+	if (!grown)
+		return false;
+	memcpy(list, &grown, sizeof(grown));
+	*cap = more;
+	return true;
+}
+
 void *mem_pages(size_t n)
 {
 	void *p;

@@ -1,5 +1,6 @@
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Every allocation of the program goes through here, so that the tests can make each one fail. */
@@ -14,6 +15,8 @@ void *mem_alloc(size_t n) __attribute__((malloc, warn_unused_result));  /* not z
 void *mem_zalloc(size_t n) __attribute__((malloc, warn_unused_result)); /* zeroed */
 void *mem_resize(void *p, size_t n) __attribute__((warn_unused_result)); /* NULL leaves p as it was */
 void *mem_pages(size_t n) __attribute__((malloc, warn_unused_result));  /* begins at a page: the kernel copies into it at its best */
+/* Room for one more behind n elements: *(T **)list and *cap may change. false: no memory, and they are as they were. */
+bool mem_grow(void *list, size_t *cap, size_t n, size_t element);
 char *mem_dup(const char *p, size_t n) __attribute__((malloc, warn_unused_result)); /* adds a NUL */
 void mem_free(void *p); /* NULL is fine */
 

@@ -85,19 +85,12 @@ void judge_feed(struct judge *j, enum stream s, struct span bytes)
 		j->no_memory = true;
 }
 
-static bool grow(struct judge *j, void **list, size_t *cap, size_t n, size_t size)
+static bool grow(struct judge *j, void *list, size_t *cap, size_t n, size_t size)
 {
-	if (n < *cap)
-		return true;
-	size_t more = *cap ? *cap * 2 : 16;
-	void *p = mem_resize(*list, more * size);
-	if (!p) {
-		j->no_memory = true;
-		return false;
-	}
-	*list = p;
-	*cap = more;
-	return true;
+	bool room = mem_grow(list, cap, n, size);
+
+	j->no_memory |= !room;
+	return room;
 }
 
 static struct argv copy_argv(struct arena *mem, const struct argv *a)
@@ -118,7 +111,7 @@ static const char *copy_str(struct arena *mem, const char *z)
 
 void judge_nested(struct judge *j, const struct nested *n)
 {
-	if (!grow(j, (void **)&j->nested, &j->cap_nested, j->n_nested, sizeof(*n)))
+	if (!grow(j, &j->nested, &j->cap_nested, j->n_nested, sizeof(*n)))
 		return;
 	struct nested *to = &j->nested[j->n_nested++];
 	*to = *n;
@@ -129,7 +122,7 @@ void judge_nested(struct judge *j, const struct nested *n)
 
 void judge_inner(struct judge *j, const struct finding *f)
 {
-	if (!grow(j, (void **)&j->inner, &j->cap_inner, j->n_inner, sizeof(*f)))
+	if (!grow(j, &j->inner, &j->cap_inner, j->n_inner, sizeof(*f)))
 		return;
 	struct finding *to = &j->inner[j->n_inner++];
 	*to = (struct finding){
@@ -152,7 +145,7 @@ void judge_panic(struct judge *j, const struct panic_note *p)
 				"记录到的 panic 超过 1000 个，其余未显示"));
 		return;
 	}
-	if (!grow(j, (void **)&j->panics, &j->cap_panics, j->n_panics, sizeof(*p)))
+	if (!grow(j, &j->panics, &j->cap_panics, j->n_panics, sizeof(*p)))
 		return;
 	j->panics[j->n_panics++] = (struct panic_note){
 		.package = arena_span(&j->mem, p->package), .test = arena_span(&j->mem, p->test),

@@ -70,14 +70,8 @@ static int64_t number_at(int dir, const char *name)
 
 static int pids_add(struct pids *l, int pid)
 {
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 64;
-		int *v = mem_resize(l->v, cap * sizeof(*v));
-		if (!v)
-			return -ENOMEM;
-		l->v = v;
-		l->cap = cap;
-	}
+	if (!mem_grow(&l->v, &l->cap, l->n, sizeof(pid)))
+		return -ENOMEM;
 	l->v[l->n++] = pid;
 	return 0;
 }

@@ -24,14 +24,8 @@ static struct finding *inner_add(struct inner *in)
 		in->dropped++;
 		return NULL;
 	}
-	if (in->n == in->cap) {
-		size_t cap = in->cap ? in->cap * 2 : 16;
-		struct finding *v = mem_resize(in->v, cap * sizeof(*v));
-		if (!v)
-			return NULL;
-		in->v = v;
-		in->cap = cap;
-	}
+	if (!mem_grow(&in->v, &in->cap, in->n, sizeof(*in->v)))
+		return NULL;
 	in->v[in->n] = (struct finding){ 0 };
 	return &in->v[in->n++];
 }

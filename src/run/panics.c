@@ -93,14 +93,8 @@ static bool add_panic(struct reader *r, struct panic *p, struct span pid, struct
 		r->full = true;
 		return false;
 	}
-	if (r->n == r->cap) {
-		size_t cap = r->cap ? r->cap * 2 : 64;
-		struct panic **all = mem_resize(r->all, cap * sizeof(*all));
-		if (!all)
-			return false;
-		r->all = all;
-		r->cap = cap;
-	}
+	if (!mem_grow(&r->all, &r->cap, r->n, sizeof(struct panic *)))
+		return false;
 	const char *key = arena_printf(&r->mem, "%.*s %.*s", SPAN_ARG(pid), SPAN_ARG(id));
 	if (!key)
 		return false;

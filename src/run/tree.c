@@ -52,14 +52,8 @@ bool tree_read(int pid, struct proc *ret)
 
 static bool tree_push(struct tree *t, const struct proc *p)
 {
-	if (t->n == t->cap) {
-		size_t cap = t->cap ? t->cap * 2 : 64;
-		struct proc *v = mem_resize(t->v, cap * sizeof(*v));
-		if (!v)
-			return false;
-		t->v = v;
-		t->cap = cap;
-	}
+	if (!mem_grow(&t->v, &t->cap, t->n, sizeof(*p)))
+		return false;
 	t->v[t->n++] = *p;
 	return true;
 }
