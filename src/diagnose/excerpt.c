@@ -44,6 +44,12 @@ static bool is_frame(enum line_kind k)
 	return (k >= LINE_TEST_RUN && k <= LINE_TEST_NAME) || (k >= LINE_TEST_PASS && k <= LINE_TEST_BENCH);
 }
 
+/* Said by the test binary and go for the whole package: no words of the test. */
+static bool is_package_word(enum line_kind k)
+{
+	return k == LINE_PASS || k == LINE_FAIL || k == LINE_COVERAGE || k == LINE_EXIT_STATUS;
+}
+
 /* Words by which people say what went wrong; a log line with one of them beats one without. */
 bool says_failure(struct span s)
 {
@@ -99,7 +105,7 @@ void test_message(struct span out, struct span *message, struct span *file, int 
 			*file = g.file;
 			*line = g.line;
 			said = says_failure(text);
-		} else if (!is_frame(g.kind) && g.kind != LINE_TEST_LOG && span_trim(l).n && !gap_read(l, &n)) {
+		} else if (!is_frame(g.kind) && !is_package_word(g.kind) && g.kind != LINE_TEST_LOG && span_trim(l).n && !gap_read(l, &n)) {
 			last_plain = l;
 			if (span_eq(l, S("got:")) && span_find(rest, S("want:\n")) != SPAN_NONE) /* as an Example fails */
 				example = (struct span){ l.p, (size_t)(out.p + out.n - l.p) };
