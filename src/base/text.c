@@ -25,6 +25,15 @@ size_t utf8_decode(struct span s, uint32_t *cp)
 	return len;
 }
 
+struct span utf8_head(struct span s, size_t max)
+{
+	if (s.n <= max)
+		return s;
+	while (max && ((unsigned char)s.p[max] & 0xc0) == 0x80)
+		max--;
+	return span_head(s, max);
+}
+
 size_t utf8_encode(uint32_t cp, char out[4])
 {
 	if (cp < 0x80) {

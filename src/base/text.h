@@ -6,6 +6,7 @@
 #define UTF8_BAD UINT32_MAX
 /* The code point at the start of s (not empty); returns its bytes, 1 and UTF8_BAD for a bad byte. */
 size_t utf8_decode(struct span s, uint32_t *cp);
+struct span utf8_head(struct span s, size_t max); /* at most max bytes, no code point cut in two */
 size_t utf8_encode(uint32_t cp, char out[4]);
 int utf8_cell(uint32_t cp); /* terminal columns: 0, 1 or 2 */
 size_t text_width(struct span s); /* columns of a cleaned text */

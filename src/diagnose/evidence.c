@@ -48,13 +48,11 @@ void finding_text(struct judge *j, struct span *to, struct span text)
 	while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
 		text.n--;
 	text_clean(span_head(text, EXCERPT_MAX * 2), true, &b);
-	cut = span_head(buf_view(&b), EXCERPT_MAX - 8);
+	cut = utf8_head(buf_view(&b), EXCERPT_MAX - 8);
 	if (cut.n < b.len) { /* at the end of a line */
 		size_t nl = span_rchr(cut, '\n');
 		if (nl != SPAN_NONE && nl > cut.n / 2)
 			cut = span_head(cut, nl);
-		while (cut.n && ((unsigned char)cut.p[cut.n] & 0xc0) == 0x80)
-			cut.n--;
 		b.len = cut.n;
 		buf_adds(&b, "\n…");
 		cut = buf_view(&b);
@@ -74,9 +72,7 @@ void finding_line(struct judge *j, struct span *to, struct span text)
 		if (text.n)
 			buf_addc(&b, ' ');
 	}
-	cut = span_head(buf_view(&b), 500);
-	while (cut.n && cut.n < b.len && ((unsigned char)cut.p[cut.n] & 0xc0) == 0x80)
-		cut.n--;
+	cut = utf8_head(buf_view(&b), 500);
 	*to = cut.n ? arena_span(&j->mem, cut) : (struct span){ 0 };
 }
 

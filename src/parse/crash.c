@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
 #define P(lit) { lit, sizeof(lit) - 1 }
 
@@ -19,19 +20,9 @@ enum rank { RANK_NONE, RANK_SYSTEM, RANK_ANY, RANK_WAITS, RANK_OWN, RANK_TEST };
 
 /* ---- bounded text ---- */
 
-/* s without a code point cut in half at its end. */
-static struct span whole_chars(struct span s, size_t max)
-{
-	if (s.n <= max)
-		return s;
-	while (max && (s.p[max] & 0xc0) == 0x80)
-		max--;
-	return span_head(s, max);
-}
-
 static void put(char *ret, size_t size, struct span s)
 {
-	s = whole_chars(s, size - 1);
+	s = utf8_head(s, size - 1);
 	if (s.n)
 		memcpy(ret, s.p, s.n);
 	ret[s.n] = '\0';
@@ -39,7 +30,7 @@ static void put(char *ret, size_t size, struct span s)
 
 static bool add_line(struct buf *b, size_t max, struct span line)
 {
-	struct span head = whole_chars(line, LINE_TEXT);
+	struct span head = utf8_head(line, LINE_TEXT);
 
 	if (b->len + head.n + 5 > max)
 		return false;
@@ -210,7 +201,7 @@ static struct crash_frame *frame_slot(struct crash_stack *s, bool own)
 
 static bool frame_text(struct crash_stack *s, struct span func, struct span file, int line, bool own, size_t max)
 {
-	struct span f = whole_chars(file, 360), n = whole_chars(func, LINE_TEXT - 24);
+	struct span f = utf8_head(file, 360), n = utf8_head(func, LINE_TEXT - 24);
 	size_t other = s->text_frames + OTHER_TEXT, limit = own || other > max ? max : other;
 	char text[LINE_TEXT + 420];
 	size_t len = (size_t)snprintf(text, sizeof(text), "%s%.*s%s\n\t%.*s:%d\n", s->creator ? "created by " : "", SPAN_ARG(n),

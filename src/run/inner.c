@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "run/nested.h"
 #include "run/run.h"
 
@@ -89,12 +90,8 @@ void inner_free(struct inner *in)
 static void word_put(struct shim_packet *p, struct span s, size_t most)
 {
 	CLEANUP(buf_free) struct buf z = { 0 };
-	size_t end = span_chr(s, '\0');
 
-	s = span_head(span_head(s, end), most);
-	while (s.n == most && s.n && (s.p[s.n - 1] & 0x80)) /* a character that may have been cut in two */
-		s.n--;
-	buf_span(&z, s);
+	buf_span(&z, utf8_head(span_head(s, span_chr(s, '\0')), most));
 	shim_packet_word(p, buf_str(&z));
 }
 
