@@ -73,6 +73,8 @@ def runner():
             os.makedirs(os.path.join(top, "tools"))
             os.makedirs(os.path.join(top, "tests/e2e"))
             shutil.copy(os.path.join(ROOT, "tools/runtests.py"), os.path.join(top, "tools"))
+            os.makedirs(os.path.join(top, "tests/helpers"), exist_ok=True)
+            shutil.copy(os.path.join(ROOT, "tests/helpers/tap.py"), os.path.join(top, "tests/helpers"))
             with open(os.path.join(top, "tests/e2e/one.sh"), "w", encoding="utf-8") as f:
                 f.write(script + "\n")
             r = subprocess.run([sys.executable, os.path.join(top, "tools/runtests.py"), "--limit", "2", "release=build"],
