@@ -8,6 +8,8 @@ program of BUILDDIR/tests/unit, a script tests/e2e/*.py or *.sh, or tests/FOLDER
 in a comment of its first 40 lines:
     # suite: release-only      not on the sanitizer build (it measures time)
     # suite: limit 900         seconds it may take, here and in --full times six
+A cmocka program whose source says `suite: postgres` there, or that asks for its URI, runs through
+tests/helpers/pg, with a PostgreSQL server of its own.
 A suite that dies, prints no plan, or prints another number of tests than planned has failed.
 """
 import glob
@@ -110,6 +112,17 @@ def directives(path):
     return release_only, limit
 
 
+def unit_argv(exe):
+    """The program itself, or the one that brings what it needs and runs it."""
+    source = os.path.join("tests", "unit", os.path.basename(exe) + ".c")
+    try:
+        with open(source, encoding="utf-8", errors="replace") as f:
+            server = any(word in text for text in f for word in ("suite: postgres", "TOCSIN_TEST_POSTGRES", "\"stored.h\""))
+    except OSError:
+        server = False
+    return [sys.executable, os.path.abspath("tests/helpers/pg")] * server + [os.path.abspath(exe)]
+
+
 def scripts():
     """(label, argv, path) of every test script, the quick folders first."""
     found = []
@@ -128,7 +141,7 @@ def plan(builds, full, limit):
     for build, folder in builds:
         for exe in sorted(glob.glob(os.path.join(folder, "tests/unit/test_*"))):
             if os.path.isfile(exe) and os.access(exe, os.X_OK):
-                suites.append(Suite("unit/" + os.path.basename(exe)[5:], build, [os.path.abspath(exe)], limit))
+                suites.append(Suite("unit/" + os.path.basename(exe)[5:], build, unit_argv(exe), limit))
     for label, argv, path in scripts():
         release_only, own = directives(path)
         for build, _ in builds:

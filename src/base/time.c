@@ -34,6 +34,78 @@ void time_rfc3339(int64_t wall, char out[32])
 	strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
+/* Exactly n digits, between least and most. */
+static bool digits_skip(struct span *s, size_t n, int least, int most, int *ret)
+{
+	int64_t v;
+
+	if (s->n < n || s->p[0] < '0' || s->p[0] > '9' || !span_int(span_head(*s, n), &v) || v < least || v > most)
+		return false;
+	*s = span_from(*s, n);
+	*ret = (int)v;
+	return true;
+}
+
+static bool fraction_skip(struct span *s, int64_t *ret)
+{
+	int64_t unit = NSEC_PER_SEC;
+	size_t n = 0;
+
+	*ret = 0;
+	if (!span_skip(s, S(".")))
+		return true;
+	for (; n < s->n && s->p[n] >= '0' && s->p[n] <= '9'; n++)
+		*ret += (s->p[n] - '0') * (unit /= 10);
+	*s = span_from(*s, n);
+	return n > 0;
+}
+
+/* "Z" or "+08:00", to the end of the text; in seconds. */
+static bool offset_read(struct span s, int *ret)
+{
+	int hours, minutes, sign = span_skip(&s, S("-")) ? -1 : 1;
+
+	*ret = 0;
+	if (sign > 0 && (span_eq(s, S("Z")) || span_eq(s, S("z"))))
+		return true;
+	if ((sign > 0 && !span_skip(&s, S("+"))) || !digits_skip(&s, 2, 0, 23, &hours) || !span_skip(&s, S(":")) ||
+	    !digits_skip(&s, 2, 0, 59, &minutes) || s.n)
+		return false;
+	*ret = sign * (hours * 3600 + minutes * 60);
+	return true;
+}
+
+static int month_days(int year, int month)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	return days[month - 1] + (month == 2 && leap);
+}
+
+#define YEAR_1678 INT64_C(-9214560000)
+#define YEAR_2262 INT64_C(9214646400)
+
+bool time_parse_rfc3339(struct span s, int64_t *ret)
+{
+	struct tm tm = { 0 };
+	int64_t fraction;
+	int year, month, offset;
+
+	if (!digits_skip(&s, 4, 1678, 2261, &year) || !span_skip(&s, S("-")) || !digits_skip(&s, 2, 1, 12, &month) ||
+	    !span_skip(&s, S("-")) || !digits_skip(&s, 2, 1, month_days(year, month), &tm.tm_mday) ||
+	    (!span_skip(&s, S("T")) && !span_skip(&s, S("t"))) ||
+	    !digits_skip(&s, 2, 0, 23, &tm.tm_hour) || !span_skip(&s, S(":")) ||
+	    !digits_skip(&s, 2, 0, 59, &tm.tm_min) || !span_skip(&s, S(":")) ||
+	    !digits_skip(&s, 2, 0, 60, &tm.tm_sec) || !fraction_skip(&s, &fraction) || !offset_read(s, &offset))
+		return false;
+	tm.tm_year = year - 1900;
+	tm.tm_mon = month - 1;
+	int64_t seconds = (int64_t)timegm(&tm) - offset;
+	*ret = seconds * NSEC_PER_SEC + fraction;
+	return seconds >= YEAR_1678 && seconds < YEAR_2262; /* the offset may have moved it */
+}
+
 static int64_t unit_of(struct span *s)
 {
 	static const struct { struct span name; int64_t ns; } units[] = {

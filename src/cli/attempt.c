@@ -33,6 +33,8 @@ static void on_notice(void *ctx, const struct notice *n)
 	struct session *s = ctx;
 
 	junit_notice(s->junit, n);
+	if (!s->o->no_store)
+		collect_notice(&s->tests, n);
 	if (s->json)
 		view_notice(&s->view, n);
 }
@@ -53,9 +55,11 @@ static void on_winch(void *ctx)
 
 void session_note(struct session *s, const char *text)
 {
-	const char *kept = arena_str(&s->mem, span_of(text));
+	CLEANUP(buf_free) struct buf clean = { 0 };
 
-	view_say(&s->view, text);
+	redact_text(NULL, span_of(text), &clean);
+	const char *kept = arena_str(&s->mem, buf_view(&clean));
+	view_say(&s->view, kept ? kept : TR("no memory", "内存不足"));
 	if (kept)
 		list_add(&s->mem, &s->notes, kept);
 }
@@ -154,7 +158,7 @@ static int new_judge(struct session *s, struct err *e)
 		memcpy(names, s->user.v + s->cmd.at_packages, n * sizeof(*names));
 		c.packages = names;
 	}
-	if (s->json || s->junit) {
+	if (s->json || s->junit || !s->o->no_store) {
 		c.notice = on_notice;
 		c.notice_ctx = s;
 	}

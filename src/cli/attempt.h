@@ -3,11 +3,13 @@
 
 #include <signal.h>
 
+#include "cli/collect.h"
 #include "cli/junit.h"
 #include "cli/opt.h"
 #include "cli/sink.h"
 #include "cli/view.h"
 #include "cli/where.h"
+#include "config/config.h"
 #include "parse/lines.h"
 #include "run/gocmd.h"
 #include "run/run.h"
@@ -15,9 +17,9 @@
 enum on_fail { ON_FAIL_ABORT, ON_FAIL_ALERT, ON_FAIL_RECORD };
 
 struct run_values {
-	const char *report, *junit, *jsonfile, *log;
+	const char *report, *junit, *sarif, *jsonfile, *log, *store, *config;
 	int format, on_fail; /* index in view_format_names; enum on_fail */
-	bool pty, reap, panics, strict, no_store;
+	bool pty, reap, panics, strict, no_store, quarantine;
 	int64_t timeout, stall, grace, retry, rerun, rerun_max;
 	struct opt_list retry_on, allow_masked;
 };
@@ -35,6 +37,14 @@ struct session {
 	struct sink *log, *jsonfile;
 	struct lines events; /* picks the stream out of relayed output, for jsonfile */
 	struct junit *junit;
+	struct config *config;
+	struct collect tests;   /* every test that ended, for the store */
+	const char *store_uri;  /* NULL: the user's own */
+	const char *base_branch; /* of the configuration; NULL: not said */
+	const char *top;        /* of the working tree; NULL: none */
+	int64_t keep_age, keep_bytes; /* how long runs are kept; 0: for ever */
+	struct owners *owners;
+	bool excused;           /* all that failed is in quarantine */
 	struct judge *judge; /* of the attempt at hand; lives until the next one */
 	struct attempt *tries;
 	size_t n_tries, cap_tries;

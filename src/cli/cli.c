@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "cli/cmd.h"
 #include "cli/opt.h"
 #include "cli/say.h"
 
@@ -72,6 +73,54 @@ static void open_standard(void)
 	}
 }
 
+/* A group gives way to the sub-verb that is named; *argc and *argv then begin behind it. NULL: said, *ret is the status. */
+static const struct verb *pick_sub(const struct verb *v, size_t *argc, const char ***argv, int *ret)
+{
+	struct args rest;
+	struct err e;
+
+	if (opt_parse(NULL, *argc, *argv, NULL, &rest, &e) < 0) {
+		*ret = say_usage(v->name, e.msg);
+		return NULL;
+	}
+	const struct verb *sub = rest.n ? verb_sub(v, rest.v[0]) : NULL;
+	if (common.help && (sub || !rest.n)) {
+		*ret = show_help(sub ? sub : v);
+		return NULL;
+	}
+	if (!rest.n)
+		err_set(&e, EINVAL, TR("%s: what to do? For example: tocsin %s", "%s：要做什么？例如：tocsin %s"),
+			v->name, v->subs[0]->name);
+	else if (!sub)
+		verb_unknown(v, rest.v[0], &e);
+	if (!sub) {
+		*ret = say_usage(v->name, e.msg);
+		return NULL;
+	}
+	*argc = rest.n - 1;
+	*argv = rest.v + 1;
+	return sub;
+}
+
+/* The words behind the verb's name. */
+static int call_named(const struct verb *v, size_t argc, const char **argv)
+{
+	int r = EXIT_USAGE;
+
+	if (v->subs)
+		v = pick_sub(v, &argc, &argv, &r);
+	return v ? call_verb(v, argc, argv) : r;
+}
+
+/* `tocsin --help fault list` */
+static const struct verb *named(const struct args *a)
+{
+	const struct verb *v = a->n ? verb_find(a->v[0]) : NULL;
+	const struct verb *sub = v && v->subs && a->n > 1 ? verb_sub(v, a->v[1]) : NULL;
+
+	return sub ? sub : v;
+}
+
 int cli_main(int argc, char **argv)
 {
 	CLEANUP(mem_free) const char **words = mem_zalloc(((size_t)argc + 2) * sizeof(*words));
@@ -91,14 +140,14 @@ int cli_main(int argc, char **argv)
 	if (opt_parse(NULL, argc > 0 ? (size_t)argc - 1 : 0, words, NULL, &rest, &e) < 0)
 		return say_usage(NULL, e.msg);
 	if (common.help)
-		return show_help(rest.n ? verb_find(rest.v[0]) : NULL);
+		return show_help(named(&rest));
 	if (!rest.n)
 		return say_usage(NULL, TR("what to do? For example: tocsin run -- go test ./...",
 					  "要做什么？例如：tocsin run -- go test ./..."));
 	const struct verb *v = verb_find(rest.v[0]);
 	if (!v) {
-		verb_unknown(rest.v[0], &e);
+		verb_unknown(NULL, rest.v[0], &e);
 		return say_usage(NULL, e.msg);
 	}
-	return call_verb(v, rest.n - 1, rest.v + 1);
+	return call_named(v, rest.n - 1, rest.v + 1);
 }

@@ -11,6 +11,7 @@
 #include "cli/opt.h"
 #include "cli/view.h"
 #include "cli/where.h"
+#include "model/redact_report.h"
 
 struct explain_values {
 	const char *report, *junit, *markdown;
@@ -178,6 +179,8 @@ static int explain_file(struct task *t, const char *path, bool many)
 		say_error("%s", e.msg);
 	r.exit_code = n == -ENOMEM ? EXIT_OWN : n < 0 ? EXIT_USAGE : is_wrong(t, &r) ? EXIT_WRONG : EXIT_OK;
 	r.cwd = t->where.shown;
+	if (report_redact(NULL, &r) < 0)
+		say_error(TR("no memory to take the secrets out of some texts: they are left out", "内存不足，无法清除部分文本中的机密：这些文本已省略"));
 	give(t, &r, input_name(in), many);
 	junit_report(t->junit, &r);
 	input_close(in);

@@ -52,13 +52,19 @@ static int run_help(void *values, const struct args *a)
 	struct err e;
 
 	term_open(&out, STDOUT_FILENO);
-	if (a->n > 1)
-		return say_usage("help", TR("one command at a time", "一次只能查看一个命令"));
 	const struct verb *v = a->n ? verb_find(a->v[0]) : NULL;
+	if (a->n > (v && v->subs ? 2 : 1))
+		return say_usage("help", TR("one command at a time", "一次只能查看一个命令"));
 	if (a->n && !v) {
-		verb_unknown(a->v[0], &e);
+		verb_unknown(NULL, a->v[0], &e);
 		return say_usage(NULL, e.msg);
 	}
+	if (a->n > 1 && !verb_sub(v, a->v[1])) {
+		verb_unknown(v, a->v[1], &e);
+		return say_usage(v->name, e.msg);
+	}
+	if (a->n > 1)
+		v = verb_sub(v, a->v[1]);
 	if (o->man)
 		help_man(&text);
 	else if (v)

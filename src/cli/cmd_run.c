@@ -9,7 +9,11 @@
 #include "base/time.h"
 #include "cli/attempt.h"
 #include "cli/cmd.h"
+#include "cli/history.h"
+#include "cli/sarif.h"
+#include "model/redact_report.h"
 #include "parse/gotest.h"
+#include "run/owners.h"
 
 static const char *const on_fail_names[] = { "abort", "alert", "record", NULL };
 static const char *const class_names[] = { "transient", "mirror", "config", "resource", "permanent", NULL };
@@ -25,14 +29,16 @@ static const struct opt opts[] = {
 	  { "write the report as JSON when the run ends; - is standard output, as its last line",
 	    "运行结束时写出 JSON 报告；- 表示标准输出的最后一行" }, NULL, 0 },
 	{ "junit", 0, OPT_FILE, AT(junit), { "FILE", "文件" }, { "write JUnit XML", "写出 JUnit XML" }, NULL, 0 },
+	{ "sarif", 0, OPT_FILE, AT(sarif), { "FILE", "文件" }, { "write the findings as SARIF 2.1.0", "以 SARIF 2.1.0 写出发现" }, NULL, 0 },
 	{ "jsonfile", 0, OPT_FILE, AT(jsonfile), { "FILE", "文件" },
-	  { "keep the raw go test -json stream of all attempts", "保存所有尝试的原始 go test -json 流" }, NULL, 0 },
+	  { "keep the go test -json stream of all attempts, as --log does", "保存所有尝试的 go test -json 流，处理同 --log" }, NULL, 0 },
 	{ "format", 'f', OPT_WORD, AT(format), { "NAME", "名称" },
 	  { "what is shown: auto, raw, dots, pkgname, testname, verbose, quiet or github (see below)",
 	    "显示方式：auto、raw、dots、pkgname、testname、verbose、quiet 或 github（见下文）" }, view_format_names, 0 },
 	{ "pty", 0, OPT_FLAG, AT(pty), NO_ARG, { "give the command a terminal", "为命令分配终端" }, NULL, 0 },
 	{ "log", 0, OPT_FILE, AT(log), { "FILE", "文件" },
-	  { "keep the whole output, byte for byte; a name that ends in .zst is compressed", "逐字节保存全部输出；以 .zst 结尾则压缩" }, NULL, 0 },
+	  { "keep the whole output, secrets replaced, else byte for byte; a name that ends in .zst is compressed",
+	    "保存全部输出：密钥等机密替换掉，其余逐字节不变；以 .zst 结尾则压缩" }, NULL, 0 },
 	{ "reap", 0, OPT_FLAG, AT(reap), NO_ARG,
 	  { "end processes that outlive the command (else they are left and named)", "结束命令退出后仍在运行的进程（默认保留并列出）" }, NULL, 0 },
 	{ "timeout", 0, OPT_DURATION, AT(timeout), { "D", "时长" },
@@ -61,7 +67,15 @@ static const struct opt opts[] = {
 	{ "strict", 0, OPT_FLAG, AT(strict), NO_ARG,
 	  { "suspicions, and the outcomes empty and unstable, make the run fail", "可疑情况以及 empty、unstable 结果也算失败" }, NULL, 0 },
 	{ "no-store", 0, OPT_FLAG, AT(no_store), NO_ARG,
-	  { "record nothing (this version has no store yet: nothing is recorded anyway)", "不做记录（此版本尚无存储，本来就不记录）" }, NULL, 0 },
+	  { "record nothing in the fault library", "不记入故障库" }, NULL, 0 },
+	{ "store", 0, OPT_STRING, AT(store), { "URI", "URI" },
+	  { "the fault library: a file, sqlite:///PATH or postgres://USER@HOST/DATABASE (else TOCSIN_STORE, tocsin.yaml, the user's own)",
+	    "故障库：文件、sqlite:///路径 或 postgres://用户@主机/数据库（默认依次取 TOCSIN_STORE、tocsin.yaml、用户自己的）" }, NULL, 0 },
+	{ "config", 0, OPT_FILE, AT(config), { "FILE", "文件" },
+	  { "a tocsin.yaml that comes before the project's, the user's and the system's", "优先于项目、用户和系统配置的 tocsin.yaml" }, NULL, 0 },
+	{ "quarantine", 0, OPT_FLAG, AT(quarantine), NO_ARG,
+	  { "failed tests that tocsin.yaml lists under quarantine, and whose date has not passed, are reported but do not fail the step",
+	    "tocsin.yaml 的 quarantine 中未过期的失败测试只报告，不使步骤失败" }, NULL, 0 },
 };
 /* clang-format on */
 
@@ -161,9 +175,9 @@ static void open_files(struct session *s)
 {
 	struct err e;
 
-	if (s->o->log && sink_open(s->o->log, &s->log, &e) < 0)
+	if (s->o->log && sink_open_redacted(s->o->log, NULL, &s->log, &e) < 0)
 		session_note(s, e.msg);
-	if (s->o->jsonfile && sink_open(s->o->jsonfile, &s->jsonfile, &e) < 0)
+	if (s->o->jsonfile && sink_open_redacted(s->o->jsonfile, NULL, &s->jsonfile, &e) < 0)
 		session_note(s, e.msg);
 	if (s->o->junit && junit_open(s->o->junit, s->o->rerun || s->o->retry, &s->junit, &e) < 0)
 		session_note(s, e.msg);
@@ -197,6 +211,9 @@ static int session_open(struct session *s, const struct run_values *o, const str
 static void session_close(struct session *s)
 {
 	judge_free(s->judge);
+	collect_free(&s->tests);
+	owners_close(s->owners);
+	config_free(s->config);
 	lines_free(&s->events);
 	view_close(&s->view);
 	arena_free(&s->mem);
@@ -220,7 +237,9 @@ static void say_retry(struct session *s, const struct report *r, int64_t attempt
 		    "第 %lld 次尝试失败（%s：%s）；%s 后重试，第 %lld 次，最多 %lld 次"),
 		 (long long)attempt, cause_table[r->cause].id, r->summary ? r->summary : "", wait,
 		 (long long)attempt, (long long)s->o->retry);
-	view_say(&s->view, buf_str(&text));
+	CLEANUP(buf_free) struct buf clean = { 0 };
+	redact_text(NULL, buf_view(&text), &clean);
+	view_say(&s->view, buf_str(&clean));
 }
 
 /* All attempts. *r is the last one's report, with what the earlier ones mean for it. */
@@ -262,11 +281,12 @@ static int run_attempts(struct session *s, struct report *r, struct err *e)
 	return n;
 }
 
-static int exit_status(const struct run_values *o, const struct report *r)
+static int exit_status(const struct session *s, const struct report *r)
 {
+	const struct run_values *o = s->o;
 	const struct ending *e = &r->ending;
 
-	if (o->on_fail == ON_FAIL_RECORD)
+	if (o->on_fail == ON_FAIL_RECORD || s->excused)
 		return EXIT_OK;
 	if (e->stop == STOP_TIMEOUT || e->stop == STOP_STALL)
 		return EXIT_TIMED_OUT;
@@ -294,7 +314,17 @@ static void fill_report(struct session *s, struct report *r)
 	r->attempts = s->tries;
 	r->n_attempts = s->n_tries;
 	r->log_path = s->log ? s->o->log : NULL;
-	r->exit_code = exit_status(s->o, r);
+	s->excused = s->o->quarantine && history_quarantine(s, r);
+	r->exit_code = exit_status(s, r);
+	if (!s->o->no_store)
+		history_facts(s, r);
+}
+
+/* From here on nothing secret is in it: it is shown, written, stored and sent. */
+static void clean_report(struct session *s, struct report *r)
+{
+	if (report_redact(NULL, r) < 0)
+		session_note(s, TR("no memory to take the secrets out of some texts: they are left out", "内存不足，无法清除部分文本中的机密：这些文本已省略"));
 }
 
 static void close_files(struct session *s, struct report *r)
@@ -359,6 +389,20 @@ static void write_report(struct session *s, struct report *r)
 		say_error("%s", e.msg);
 }
 
+static void write_sarif(const struct session *s, const struct report *r)
+{
+	CLEANUP(buf_free) struct buf text = { 0 };
+	struct err e;
+
+	if (!s->o->sarif)
+		return;
+	sarif_write(r, &text);
+	if (text.bad)
+		say_error(TR("no memory for %s", "内存不足，无法写出 %s"), s->o->sarif);
+	else if (file_replace(s->o->sarif, buf_view(&text), &e) < 0)
+		say_error("%s", e.msg);
+}
+
 static int run_session(struct session *s)
 {
 	struct report r = { 0 };
@@ -375,9 +419,15 @@ static int run_session(struct session *s)
 	}
 	session_hold(s, true);
 	fill_report(s, &r);
+	clean_report(s, &r);
 	close_files(s, &r);
 	bool told = run_tell_outer(&r);
+	if (s->o->no_store)
+		history_owners(s, &r);
+	else if (!told) /* the outer run records what it hears from us */
+		history_record(s, &r);
 	print_verdict(s, &r, !told);
+	write_sarif(s, &r);
 	write_report(s, &r);
 	n = r.exit_code;
 	report_free(&r);
@@ -394,6 +444,8 @@ static int run(void *values, const struct args *a)
 		return say_usage("run", TR("no command to run. For example: tocsin run -- go test ./...",
 					   "没有要运行的命令。例如：tocsin run -- go test ./..."));
 	int r = check_retry(o, &e);
+	if (r == 0)
+		r = history_config(&s, &e);
 	if (r == 0)
 		r = session_open(&s, o, a, &e);
 	if (r < 0) {
@@ -414,10 +466,7 @@ static const struct opt_table tables[] = {
 
 static const struct opt_later later[] = {
 	{ "service", { "watching a long-running service", "监督长期运行的服务" } },
-	{ "store", { "recording runs in a database", "把运行记录到数据库" } },
-	{ "config", { "a configuration file", "配置文件" } },
 	{ "flush", { "delivering alerts", "投递告警" } },
-	{ "sarif", { "findings as SARIF", "SARIF 格式的发现" } },
 	{ "trace", { "tracing processes and system calls", "跟踪进程和系统调用" } },
 	{ "snapshot", { "keeping a run's evidence in a file", "把运行证据保存为文件" } },
 	{ "require-signed", { "a gate for signed modules", "模块签名门禁" } },

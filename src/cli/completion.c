@@ -15,6 +15,39 @@ static void word_list(struct buf *b, const char *const *words)
 		buf_addf(b, "%s%s", i ? " " : "", words[i]);
 }
 
+/* Sub-verbs too, each behind its group. */
+static void every_verb(struct buf *b, void (*each)(struct buf *b, const struct verb *v))
+{
+	for (size_t i = 0; i < verb_count; i++) {
+		each(b, verbs[i]);
+		for (size_t k = 0; verbs[i]->subs && verbs[i]->subs[k]; k++)
+			each(b, verbs[i]->subs[k]);
+	}
+}
+
+static void sub_list(struct buf *b, const struct verb *group)
+{
+	for (size_t i = 0; group->subs[i]; i++)
+		buf_addf(b, "%s%s", i ? " " : "", verb_word(group->subs[i]));
+}
+
+/* The names of the groups, with a mark between them; "-" when there is none. */
+static void group_list(struct buf *b, char mark)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < verb_count; i++) {
+		if (!verbs[i]->subs)
+			continue;
+		if (any)
+			buf_addc(b, mark);
+		buf_adds(b, verbs[i]->name);
+		any = true;
+	}
+	if (!any)
+		buf_addc(b, '-');
+}
+
 /* In single quotes for a shell. */
 static void quote(struct buf *b, const char *z)
 {
@@ -57,16 +90,19 @@ static void bash_values(struct buf *b, const struct opt *o, size_t n)
 
 static void bash_verb(struct buf *b, const struct verb *v)
 {
-	buf_addf(b, "\t%s)\n\t\tcase $prev in\n", v->name);
+	buf_addf(b, "\t'%s')\n\t\tcase $prev in\n", v->name);
 	bash_values(b, v->opts, v->n_opts);
 	bash_values(b, opt_common, opt_common_count);
 	buf_adds(b, "\t\tesac\n\t\tif [[ $cur == -* ]]; then\n\t\t\tCOMPREPLY=($(compgen -W \"");
 	bash_flags(b, v->opts, v->n_opts);
 	bash_flags(b, opt_common, opt_common_count);
 	buf_adds(b, "\" -- \"$cur\"))\n\t\t\treturn\n\t\tfi\n");
-	if (v->words) {
+	if (v->words || v->subs) {
 		buf_adds(b, "\t\tCOMPREPLY=($(compgen -W \"");
-		word_list(b, v->words());
+		if (v->subs)
+			sub_list(b, v);
+		else
+			word_list(b, v->words());
 		buf_adds(b, "\" -- \"$cur\"));;\n");
 	} else if (v->files) {
 		buf_adds(b, "\t\t_tocsin_files;;\n");
@@ -78,18 +114,15 @@ static void bash_verb(struct buf *b, const struct verb *v)
 }
 
 /* Every option that takes a value, as patterns of one case. */
-static void bash_valued(struct buf *b)
+static void bash_valued(struct buf *b, const struct verb *v)
 {
-	for (size_t v = 0; v < verb_count; v++) {
-		for (size_t i = 0; i < verbs[v]->n_opts; i++) {
-			const struct opt *o = &verbs[v]->opts[i];
-			if (takes_value(o))
-				buf_addf(b, "--%s|", o->name);
-			if (takes_value(o) && o->letter)
-				buf_addf(b, "-%c|", o->letter);
-		}
+	for (size_t i = 0; i < v->n_opts; i++) {
+		const struct opt *o = &v->opts[i];
+		if (takes_value(o))
+			buf_addf(b, "--%s|", o->name);
+		if (takes_value(o) && o->letter)
+			buf_addf(b, "-%c|", o->letter);
 	}
-	buf_adds(b, "--lang");
 }
 
 /* bash cuts --flag=value in three: they are put together again. at: where each word stood. */
@@ -122,7 +155,9 @@ static const char bash_words[] =
 static const char bash_command[] =
 	") (( i++ ));;\n"
 	"\t\t-*) ;;\n"
-	"\t\t*) [[ $verb ]] && { command=$i; break; }; verb=${words[i]};;\n"
+	"\t\t*) if [[ $verb == @(GROUPS) ]]; then verb+=\" ${words[i]}\"\n"
+	"\t\t\telif [[ $verb ]]; then command=$i; break\n"
+	"\t\t\telse verb=${words[i]}; fi;;\n"
 	"\t\tesac\n"
 	"\tdone\n";
 static const char bash_delegate[] =
@@ -135,11 +170,14 @@ static const char bash_delegate[] =
 
 static void bash(struct buf *b)
 {
-	const char *bar = "", *mark = strstr(bash_delegate, "BARS");
+	const char *bar = "", *mark = strstr(bash_delegate, "BARS"), *groups = strstr(bash_command, "GROUPS");
 
 	buf_adds(b, bash_words);
-	bash_valued(b);
-	buf_adds(b, bash_command);
+	every_verb(b, bash_valued);
+	buf_adds(b, "--lang");
+	buf_add(b, bash_command, (size_t)(groups - bash_command));
+	group_list(b, '|');
+	buf_adds(b, groups + 6);
 	buf_add(b, bash_delegate, (size_t)(mark - bash_delegate));
 	for (size_t i = 0; i < verb_count; i++) {
 		if (!verbs[i]->command)
@@ -154,8 +192,7 @@ static void bash(struct buf *b)
 	for (size_t i = 0; i < verb_count; i++)
 		buf_addf(b, "%s ", verbs[i]->name);
 	buf_adds(b, "--version --help --lang --no-color\" -- \"$cur\"));;\n");
-	for (size_t i = 0; i < verb_count; i++)
-		bash_verb(b, verbs[i]);
+	every_verb(b, bash_verb);
 	buf_adds(b, "\tesac\n}\ncomplete -o default -F _tocsin tocsin\n");
 }
 
@@ -200,7 +237,9 @@ static void zsh_options(struct buf *b, const struct opt *o, size_t n)
 
 static void zsh_verb(struct buf *b, const struct verb *v)
 {
-	buf_addf(b, "\t%s)\n\t\t_arguments -S \\\n", v->name);
+	if (v->subs)
+		return;
+	buf_addf(b, "\t'%s')\n\t\t_arguments -S \\\n", v->name);
 	zsh_options(b, v->opts, v->n_opts);
 	zsh_options(b, opt_common, opt_common_count);
 	if (v->command) {
@@ -215,28 +254,64 @@ static void zsh_verb(struct buf *b, const struct verb *v)
 	buf_adds(b, "\t\t;;\n");
 }
 
+static void zsh_describe(struct buf *b, const struct verb *const *v, size_t n, const char *tabs)
+{
+	for (size_t i = 0; i < n; i++) {
+		buf_addf(b, "%s\t'%s:", tabs, verb_word(v[i]));
+		zsh_text(b, tx(v[i]->brief));
+		buf_adds(b, "'\n");
+	}
+	buf_addf(b, "%s)\n", tabs);
+}
+
+static void zsh_group(struct buf *b, const struct verb *v)
+{
+	size_t n = 0;
+
+	if (!v->subs)
+		return;
+	while (v->subs[n])
+		n++;
+	buf_addf(b, "\t%s)\n\t\tverbs=(\n", v->name);
+	zsh_describe(b, v->subs, n, "\t\t");
+	buf_adds(b, "\t\tif (( CURRENT == 2 )); then\n\t\t\t_describe command verbs\n\t\t\treturn\n\t\tfi\n"
+		    "\t\tverb+=\" $words[2]\"\n\t\tshift words\n\t\t(( CURRENT-- ));;\n");
+}
+
 static void zsh(struct buf *b)
 {
 	buf_adds(b,
 		 "#compdef tocsin\n# zsh completion for tocsin\n_tocsin() {\n\tlocal -a verbs\n\tverbs=(\n");
-	for (size_t i = 0; i < verb_count; i++) {
-		buf_addf(b, "\t\t'%s:", verbs[i]->name);
-		zsh_text(b, tx(verbs[i]->brief));
-		buf_adds(b, "'\n");
-	}
-	buf_adds(b, "\t)\n\tif (( CURRENT == 2 )); then\n\t\t_describe command verbs\n\t\treturn\n\tfi\n"
+	zsh_describe(b, verbs, verb_count, "\t");
+	buf_adds(b, "\tif (( CURRENT == 2 )); then\n\t\t_describe command verbs\n\t\treturn\n\tfi\n"
 		    "\tlocal verb=$words[2]\n\tshift words\n\t(( CURRENT-- ))\n\tcase $verb in\n");
-	for (size_t i = 0; i < verb_count; i++)
-		zsh_verb(b, verbs[i]);
+	every_verb(b, zsh_group);
+	buf_adds(b, "\tesac\n\tcase $verb in\n");
+	every_verb(b, zsh_verb);
 	buf_adds(b, "\tesac\n}\n_tocsin \"$@\"\n");
 }
 
-static void fish_options(struct buf *b, const char *verb, const struct opt *o, size_t n)
+/* "fault list" → both words were seen; for a group: it, and none of its sub-verbs yet. */
+static void fish_when(struct buf *b, const struct verb *v)
+{
+	struct span rest = span_of(v->name), word = span_cut(&rest, ' ');
+
+	buf_addf(b, " -n '__fish_seen_subcommand_from %.*s", SPAN_ARG(word));
+	if (rest.n)
+		buf_addf(b, "; and __fish_seen_subcommand_from %.*s", SPAN_ARG(rest));
+	if (v->subs) {
+		buf_adds(b, "; and not __fish_seen_subcommand_from ");
+		sub_list(b, v);
+	}
+	buf_addc(b, '\'');
+}
+
+static void fish_options(struct buf *b, const struct verb *v, const struct opt *o, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		buf_addf(b, "complete -c tocsin -l %s", o[i].name);
-		if (verb)
-			buf_addf(b, " -n '__fish_seen_subcommand_from %s'", verb);
+		if (v)
+			fish_when(b, v);
 		if (o[i].letter)
 			buf_addf(b, " -s %c", o[i].letter);
 		if (takes_value(&o[i]))
@@ -252,6 +327,30 @@ static void fish_options(struct buf *b, const char *verb, const struct opt *o, s
 	}
 }
 
+/* The words that follow a verb: of its own, files, somebody's command, or its sub-verbs. */
+static void fish_verb(struct buf *b, const struct verb *v)
+{
+	fish_options(b, v, v->opts, v->n_opts);
+	for (size_t i = 0; v->subs && v->subs[i]; i++) {
+		buf_adds(b, "complete -c tocsin");
+		fish_when(b, v);
+		buf_addf(b, " -a %s -d ", verb_word(v->subs[i]));
+		quote(b, tx(v->subs[i]->brief));
+		buf_addc(b, '\n');
+	}
+	if (!v->words && !v->files && !v->command)
+		return;
+	buf_adds(b, "complete -c tocsin");
+	fish_when(b, v);
+	if (v->words) {
+		buf_adds(b, " -a '");
+		word_list(b, v->words());
+		buf_adds(b, "'\n");
+	} else {
+		buf_adds(b, v->command ? " -a '(__tocsin_command)'\n" : " -F\n");
+	}
+}
+
 static void fish(struct buf *b)
 {
 	buf_adds(b, "# fish completion for tocsin\n"
@@ -264,21 +363,11 @@ static void fish(struct buf *b)
 		    "end\n"
 		    "complete -c tocsin -f\n");
 	for (size_t i = 0; i < verb_count; i++) {
-		const struct verb *v = verbs[i];
-		buf_addf(b, "complete -c tocsin -n __fish_use_subcommand -a %s -d ", v->name);
-		quote(b, tx(v->brief));
+		buf_addf(b, "complete -c tocsin -n __fish_use_subcommand -a %s -d ", verbs[i]->name);
+		quote(b, tx(verbs[i]->brief));
 		buf_addc(b, '\n');
-		fish_options(b, v->name, v->opts, v->n_opts);
-		if (v->words || v->files || v->command)
-			buf_addf(b, "complete -c tocsin -n '__fish_seen_subcommand_from %s' ", v->name);
-		if (v->words) {
-			buf_adds(b, "-a '");
-			word_list(b, v->words());
-			buf_adds(b, "'\n");
-		} else if (v->files || v->command) {
-			buf_adds(b, v->command ? "-a '(__tocsin_command)'\n" : "-F\n");
-		}
 	}
+	every_verb(b, fish_verb);
 	fish_options(b, NULL, opt_common, opt_common_count);
 }
 

@@ -20,6 +20,15 @@ void opt_usage(const struct opt *o, struct buf *ret)
 		buf_addf(ret, " %s", tx(o->arg));
 }
 
+void help_usage(const struct verb *v, struct buf *ret)
+{
+	buf_addf(ret, "tocsin %s%s%s%s", v->name, v->n_opts ? TR(" [flags]", " [选项]") : "",
+		 v->args.en || v->subs ? " " : "",
+		 v->subs      ? TR("COMMAND [flags] [arguments]", "命令 [选项] [参数]")
+		 : v->args.en ? tx(v->args)
+			      : "");
+}
+
 static void heading(struct buf *b, const char *text)
 {
 	buf_addf(b, "\n%s\n", text);
@@ -81,10 +90,14 @@ void help_verb(const struct verb *v, struct buf *ret, size_t width)
 {
 	width = width > MAX_WIDTH ? MAX_WIDTH : width < 60 ? 60 : width;
 	buf_addf(ret, "%s", TR("usage: ", "用法："));
-	buf_addf(ret, "tocsin %s%s%s%s\n", v->name, v->n_opts ? TR(" [flags]", " [选项]") : "",
-		 v->args.en ? " " : "", v->args.en ? tx(v->args) : "");
+	help_usage(v, ret);
+	buf_addc(ret, '\n');
 	say_wrap(ret, span_of(tx(v->brief)), 0, 0, width);
 	buf_addc(ret, '\n');
+	if (v->subs)
+		heading(ret, TR("Commands:", "命令："));
+	for (size_t i = 0; v->subs && v->subs[i]; i++)
+		entry(ret, verb_word(v->subs[i]), tx(v->subs[i]->brief), 14, width);
 	if (v->n_opts) {
 		heading(ret, TR("Flags:", "选项："));
 		options(ret, v->opts, v->n_opts, width);
@@ -99,6 +112,8 @@ void help_verb(const struct verb *v, struct buf *ret, size_t width)
 		if (v->tables[i].once)
 			table(ret, &v->tables[i], width);
 	}
+	if (v->subs)
+		buf_addf(ret, TR("\nMore: tocsin help %s COMMAND\n", "\n更多：tocsin help %s 命令\n"), v->name);
 }
 
 void help_all(struct buf *ret, size_t width)

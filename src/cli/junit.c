@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/redact.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "cli/pending.h"
@@ -75,10 +76,12 @@ struct junit {
 
 static void xml(struct buf *b, struct span s, bool attribute)
 {
-	CLEANUP(buf_free) struct buf clean = { 0 };
+	CLEANUP(buf_free) struct buf seen = { 0 }, clean = { 0 };
 	uint32_t cp;
 
-	text_clean(s, true, &clean);
+	text_clean(s, true, &seen);
+	redact_text(NULL, buf_view(&seen), &clean);
+	b->bad |= seen.bad || clean.bad;
 	for (struct span t = buf_view(&clean); t.n;) {
 		size_t n = utf8_decode(t, &cp);
 		if (cp == '&' || cp == '<' || cp == '>' || cp == '"')

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "cli/usual.h"
 #include "cli/view.h"
 
 #define ROWS_MAX 9
@@ -100,6 +101,7 @@ static void add_counts(struct live *l, const struct view *v, int64_t now)
 	if (v->skipped)
 		buf_addf(&l->line, TR(", %lld skipped", "，%lld 跳过"), (long long)v->skipped);
 	buf_addf(&l->line, " | %s", age);
+	usual_say_run(&l->line, v->usual, now - v->since);
 	add_row(l, v, v->failed || v->pkgs_failed ? PAINT_RED : PAINT_CYAN);
 }
 
@@ -153,11 +155,13 @@ static void add_running(struct live *l, const struct view *v, int64_t now)
 	char age[24];
 
 	for (size_t i = 0; i < n; i++) {
+		const struct span test = { list[i].t->name, list[i].t->n }, package = { list[i].p->name, list[i].p->n };
 		duration_text(now - list[i].t->since, age);
 		buf_addf(&l->line, "  %7s  ", age);
-		say_clean(&l->line, (struct span){ list[i].t->name, list[i].t->n });
+		say_clean(&l->line, test);
+		usual_say_test(&l->line, usual_test(v->usual, package, test), now - list[i].t->since);
 		buf_adds(&l->line, "  ");
-		say_clean(&l->line, (struct span){ list[i].p->name, list[i].p->n });
+		say_clean(&l->line, package);
 		add_row(l, v, PAINT_DIM);
 	}
 }

@@ -78,13 +78,11 @@ static void tables(struct buf *b, const struct verb *v)
 
 static void verb_section(struct buf *b, const struct verb *v)
 {
-	buf_adds(b, ".SS \"tocsin ");
-	roff(b, v->name);
-	buf_adds(b, v->n_opts ? TR(" [flags]", " [选项]") : "");
-	if (v->args.en) {
-		buf_addc(b, ' ');
-		roff(b, tx(v->args));
-	}
+	CLEANUP(buf_free) struct buf usage = { 0 };
+
+	help_usage(v, &usage);
+	buf_adds(b, ".SS \"");
+	roff(b, buf_str(&usage));
 	buf_adds(b, "\"\n");
 	roff(b, tx(v->brief));
 	buf_addc(b, '\n');
@@ -92,6 +90,8 @@ static void verb_section(struct buf *b, const struct verb *v)
 	tables(b, v);
 	if (v->text.en)
 		paragraphs(b, tx(v->text));
+	for (size_t i = 0; v->subs && v->subs[i]; i++)
+		verb_section(b, v->subs[i]);
 }
 
 void help_man(struct buf *ret)
@@ -115,4 +115,8 @@ void help_man(struct buf *ret)
 	rows(ret, &(struct opt_table){ .row = manual_status });
 	buf_addf(ret, ".SH %s\n", TR("ENVIRONMENT", "环境变量"));
 	rows(ret, &(struct opt_table){ .row = manual_variable });
+	buf_addf(ret, ".SH %s\n", TR("FILES", "文件"));
+	rows(ret, &(struct opt_table){ .row = manual_file });
+	buf_addf(ret, ".SH %s\n", TR("CONFIGURATION", "配置"));
+	rows(ret, &(struct opt_table){ .row = manual_key });
 }

@@ -1,5 +1,6 @@
 #include "base/mem.h"
 #include "cli/opt.h"
+#include "config/config.h"
 
 /* Tables for people that belong to no flag: the help of `run` and the manual page are made from them. */
 
@@ -10,8 +11,9 @@ struct row {
 
 /* clang-format off */
 static const struct row statuses[] = {
-	{ "0", { "the command said 0 and the verdict is passed (empty and unstable too, without --strict), or --on-fail record",
-		 "命令返回 0 且结论为通过（不带 --strict 时也包括 empty 和 unstable），或使用了 --on-fail record" } },
+	{ "0", { "the command said 0 and the verdict is passed (empty and unstable too, without --strict), --on-fail record, or --quarantine "
+		 "and all that failed is in it",
+		 "命令返回 0 且结论为通过（不带 --strict 时也包括 empty 和 unstable），或使用了 --on-fail record，或使用了 --quarantine 且失败的都在隔离名单中" } },
 	{ "1", { "the command said 0, but the verdict is not passed (empty and unstable only under --strict)",
 		 "命令返回 0，但结论不是通过（empty 和 unstable 仅在 --strict 下）" } },
 	{ "2", { "wrong usage", "用法错误" } },
@@ -36,6 +38,12 @@ static const struct row variables[] = {
 	{ "TOCSIN_CI_REPO", { "and _BRANCH, _COMMIT, _JOB, _RUN_ID, _URL, _ACTOR, _PR: stand in the report instead of what the CI system's own variables "
 			      "(GITHUB_…, GITLAB_CI and CI_…, …) say",
 			      "以及 _BRANCH、_COMMIT、_JOB、_RUN_ID、_URL、_ACTOR、_PR：在报告中代替 CI 系统自身变量（GITHUB_…、GITLAB_CI 与 CI_… 等）的值" } },
+	{ "TOCSIN_CONFIG", { "the configuration file that comes first and is trusted; --config wins over it", "优先且受信任的配置文件；--config 优先于它" } },
+	{ "XDG_CONFIG_HOME", { "its folder tocsin (else ~/.config/tocsin) has the user's tocsin.yaml", "其中的 tocsin 目录（否则 ~/.config/tocsin）存放用户的 tocsin.yaml" } },
+	{ "TOCSIN_STORE", { "the fault library; --store wins over it, and it over tocsin.yaml", "故障库；--store 优先于它，它优先于 tocsin.yaml" } },
+	{ "TOCSIN_USER", { "who changes a fault, where --by does not say it (else the CI actor, GIT_AUTHOR_NAME, USER)", "未用 --by 说明时由谁修改故障（否则为 CI 操作者、GIT_AUTHOR_NAME、USER）" } },
+	{ "XDG_STATE_HOME", { "its folder tocsin (else ~/.local/state/tocsin) has the user's own fault library and the runs that wait for it",
+			      "其中的 tocsin 目录（否则 ~/.local/state/tocsin）存放用户自己的故障库和等待补录的运行" } },
 	{ "NO_COLOR", { "when not empty: no colours", "非空时：不使用颜色" } },
 	{ "TERM", { "dumb: no colours and no live view", "dumb：不使用颜色和实时视图" } },
 	{ "COLUMNS, LINES", { "the size of the terminal of --pty", "--pty 所用终端的大小" } },
@@ -46,6 +54,13 @@ static const struct row variables[] = {
 	{ "GOFLAGS, GO…", { "GOENV (and XDG_CONFIG_HOME), GOFLAGS, GOOS, GOARCH, GOROOT, GOTOOLCHAIN, GOWORK, GO111MODULE: read as go reads them, to know which go "
 			    "runs and what for",
 			    "GOENV（及 XDG_CONFIG_HOME）、GOFLAGS、GOOS、GOARCH、GOROOT、GOTOOLCHAIN、GOWORK、GO111MODULE：与 go 相同的方式读取，以判断运行的是哪个 go、目标平台为何" } },
+};
+
+static const struct row files[] = {
+	{ "tocsin.yaml", { "the project's configuration: the nearest from the working directory up to the root of the repository",
+			   "项目的配置：从工作目录向上直到仓库根目录，取最近的一个" } },
+	{ "~/.config/tocsin/tocsin.yaml", { "the user's, below $XDG_CONFIG_HOME when that is set", "用户的配置；设置了 $XDG_CONFIG_HOME 时在其下" } },
+	{ "/etc/tocsin/tocsin.yaml", { "the machine's", "本机的配置" } },
 };
 /* clang-format on */
 
@@ -66,4 +81,18 @@ bool manual_status(size_t i, const char **name, struct tx *help)
 bool manual_variable(size_t i, const char **name, struct tx *help)
 {
 	return row_at(variables, ARRAY_LEN(variables), i, name, help);
+}
+
+bool manual_file(size_t i, const char **name, struct tx *help)
+{
+	return row_at(files, ARRAY_LEN(files), i, name, help);
+}
+
+bool manual_key(size_t i, const char **name, struct tx *help)
+{
+	if (i >= CFG_KEYS)
+		return false;
+	*name = config_keys[i].path;
+	*help = config_keys[i].doc;
+	return true;
 }

@@ -74,7 +74,6 @@ static const struct opt_later later_verbs[] = {
 	{ "mod", { "download, verify and sign modules", "下载、校验和签名模块" } },
 	{ "probe", { "look into binaries and processes", "查看二进制和进程" } },
 	{ "snap", { "snapshots of runs", "运行快照" } },
-	{ "fault", { "the fault library", "故障库" } },
 	{ "alert", { "alert channels", "告警渠道" } },
 	{ "drill", { "make a fault, prove it is caught", "故障演练" } },
 	{ "serve", { "the server", "服务端" } },
@@ -124,7 +123,7 @@ static int bad_word(const struct opt *o, const char *value, struct err *e)
 		       opt_hint(value, o->words, n, "", hint));
 }
 
-static int list_push(struct opt_list *l, const char *value, struct err *e)
+int opt_list_push(struct opt_list *l, const char *value, struct err *e)
 {
 	const char **v = mem_resize(l->v, (l->n + 2) * sizeof(*v));
 
@@ -152,7 +151,7 @@ static int csv_push(struct opt_list *l, const char *value, const struct opt *o, 
 		if (!*part)
 			return err_set(e, EINVAL, TR("--%s: an empty item in the list", "--%s：列表中有空项"),
 				       o->name);
-		r = list_push(l, part, e);
+		r = opt_list_push(l, part, e);
 	}
 	return r;
 }
@@ -205,7 +204,7 @@ static int set_value(struct slot s, const char *value, struct err *e)
 	case OPT_INT:
 	case OPT_MAYBE: return set_number(s.o, to, value, e);
 	case OPT_WORD: return set_word(s.o, to, value, e);
-	case OPT_LIST: return list_push(to, value, e);
+	case OPT_LIST: return opt_list_push(to, value, e);
 	case OPT_CSV: return csv_push(to, value, s.o, e);
 	}
 	return 0;
@@ -228,7 +227,7 @@ static bool needs_value(enum opt_type t)
 
 /* argv[*at] is an option: read it, and its argument when that stands apart. */
 static int parse_one(const struct verb *v, size_t argc, const char **argv, size_t *at, void *values,
-		     struct err *e)
+		     struct args *ret, struct err *e)
 {
 	const char *word = argv[*at];
 	bool is_long = word[1] == '-';
@@ -242,6 +241,8 @@ static int parse_one(const struct verb *v, size_t argc, const char **argv, size_
 		return unknown_opt(v, word, name, e);
 	if (!find_opt(v, values, name, is_long ? 0 : name.p[0], &s))
 		return unknown_opt(v, word, name, e);
+	if (s.base != (char *)&common)
+		ret->given |= UINT64_C(1) << (s.o - v->opts);
 	if (s.o->type == OPT_FLAG && joined)
 		return err_set(e, EINVAL, TR("--%s takes no argument", "--%s 不带参数"), s.o->name);
 	if (s.o->type == OPT_MAYBE && !joined) {
@@ -280,7 +281,7 @@ int opt_parse(const struct verb *v, size_t argc, const char **argv, void *values
 			break;
 		}
 		if (word[0] == '-' && word[1]) {
-			int r = parse_one(v, argc, argv, &i, values, e);
+			int r = parse_one(v, argc, argv, &i, values, ret, e);
 			if (r < 0)
 				return r;
 			continue;
@@ -298,6 +299,15 @@ int opt_parse(const struct verb *v, size_t argc, const char **argv, void *values
 		argv[kept++] = argv[i++];
 	ret->n = kept;
 	return 0;
+}
+
+bool opt_given(const struct verb *v, const struct args *a, const char *name)
+{
+	for (size_t i = 0; i < v->n_opts; i++) {
+		if (!strcmp(v->opts[i].name, name))
+			return a->given >> i & 1;
+	}
+	return false;
 }
 
 static const char *file_of(const struct opt *o, const void *values)
@@ -346,17 +356,37 @@ const struct verb *verb_find(const char *name)
 	return NULL;
 }
 
-int verb_unknown(const char *name, struct err *e)
+const char *verb_word(const struct verb *v)
+{
+	const char *blank = strrchr(v->name, ' ');
+
+	return blank ? blank + 1 : v->name;
+}
+
+const struct verb *verb_sub(const struct verb *group, const char *word)
+{
+	for (size_t i = 0; group->subs[i]; i++) {
+		if (!strcmp(verb_word(group->subs[i]), word))
+			return group->subs[i];
+	}
+	return NULL;
+}
+
+int verb_unknown(const struct verb *group, const char *name, struct err *e)
 {
 	const char *names[MAX_CANDIDATES];
-	char hint[128];
+	char before[64] = "", hint[128];
 	size_t n = 0;
 
-	int r = refuse_later(later_verbs, span_of(name), "", e);
+	int r = group ? 0 : refuse_later(later_verbs, span_of(name), "", e);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < verb_count && n < MAX_CANDIDATES; i++)
+	if (group)
+		snprintf(before, sizeof(before), "%s ", group->name);
+	for (size_t i = 0; group && group->subs[i] && n < MAX_CANDIDATES; i++)
+		names[n++] = verb_word(group->subs[i]);
+	for (size_t i = 0; !group && i < verb_count && n < MAX_CANDIDATES; i++)
 		names[n++] = verbs[i]->name;
-	return err_set(e, EINVAL, TR("unknown command '%s'%s", "未知命令“%s”%s"), name,
-		       opt_hint(name, names, n, "", hint));
+	return err_set(e, EINVAL, TR("unknown command '%s%s'%s", "未知命令“%s%s”%s"), before, name,
+		       opt_hint(name, names, n, before, hint));
 }

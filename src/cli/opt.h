@@ -40,6 +40,7 @@ struct args { /* what is not an option */
 	const char **v;
 	size_t n;
 	bool dashes; /* "--" stood before them */
+	uint64_t given; /* a bit for each row of the verb's options that was said; ask with opt_given */
 };
 
 struct opt_table {
@@ -56,7 +57,7 @@ struct opt_later {
 };
 
 struct verb {
-	const char *name;
+	const char *name; /* "run"; of a sub-verb all of it: "fault list" */
 	struct tx args;  /* "[--] COMMAND [ARG…]" */
 	struct tx brief; /* one line */
 	struct tx text;  /* the manual: paragraphs, separated by an empty line */
@@ -69,6 +70,7 @@ struct verb {
 	const struct opt_table *tables; /* of its own, in the help */
 	size_t n_tables;
 	const struct opt_later *later; /* ends with a name of NULL */
+	const struct verb *const *subs; /* NULL-terminated: it is a group, and has no options and no run of its own */
 	int (*run)(void *values, const struct args *a);
 };
 
@@ -85,8 +87,10 @@ extern const char *const opt_langs[];
 extern const struct verb *const verbs[];
 extern const size_t verb_count;
 const struct verb *verb_find(const char *name);
-/* An unknown verb: the sentence, with "did you mean". */
-int verb_unknown(const char *name, struct err *e);
+const struct verb *verb_sub(const struct verb *group, const char *word); /* NULL: no such */
+const char *verb_word(const struct verb *v); /* the last word of its name */
+/* An unknown verb (group NULL) or sub-verb: the sentence, with "did you mean". */
+int verb_unknown(const struct verb *group, const char *name, struct err *e);
 
 /*
  * Read argv (behind the verb's name) into values and *ret; *ret->v points into argv, whose order changes.
@@ -96,6 +100,8 @@ int opt_parse(const struct verb *v, size_t argc, const char **argv, void *values
 	      struct err *e);
 /* Refuses two options, or an option and an argument of a verb that reads files, that name one file. */
 int opt_check_files(const struct verb *v, const void *values, const struct args *a, struct err *e);
+bool opt_given(const struct verb *v, const struct args *a, const char *name);
+int opt_list_push(struct opt_list *l, const char *value, struct err *e); /* value is not copied */
 void opt_list_free(struct opt_list *l);
 /* ", did you mean 'x'?" or "": for errors. */
 const char *opt_hint(const char *typed, const char *const *candidates, size_t n, const char *before,
@@ -104,11 +110,14 @@ const char *opt_hint(const char *typed, const char *const *candidates, size_t n,
 /* The texts made from the tables (help.c, man.c, completion.c). */
 struct buf;
 void help_all(struct buf *ret, size_t width);
+void help_usage(const struct verb *v, struct buf *ret); /* "tocsin run [flags] [--] COMMAND [ARG…]" */
 void help_verb(const struct verb *v, struct buf *ret, size_t width);
 void help_man(struct buf *ret);
 /* manual.c: rows of tables */
 bool manual_status(size_t i, const char **name, struct tx *help);
 bool manual_variable(size_t i, const char **name, struct tx *help);
+bool manual_file(size_t i, const char **name, struct tx *help);
+bool manual_key(size_t i, const char **name, struct tx *help); /* of tocsin.yaml */
 extern const char *const completion_shells[];
 bool help_completion(const char *shell, struct buf *ret);
 /* "--report FILE|-", "--rerun-fails[=N]" */

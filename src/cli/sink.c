@@ -15,6 +15,8 @@ struct sink {
 	ZSTD_CCtx *z;       /* NULL: plain */
 	struct buf pending; /* plain bytes not yet written */
 	struct buf packed;
+	bool redacts;
+	struct redact_stream clean;
 };
 
 static void sink_free(struct sink *s)
@@ -22,6 +24,7 @@ static void sink_free(struct sink *s)
 	ZSTD_freeCCtx(s->z);
 	buf_free(&s->pending);
 	buf_free(&s->packed);
+	redact_stream_free(&s->clean);
 	mem_free(s);
 }
 
@@ -48,6 +51,17 @@ int sink_open(const char *path, struct sink **ret, struct err *e)
 	}
 	*ret = s;
 	return 0;
+}
+
+int sink_open_redacted(const char *path, const struct redact *x, struct sink **ret, struct err *e)
+{
+	int r = sink_open(path, ret, e);
+
+	if (r == 0) {
+		(*ret)->redacts = true;
+		(*ret)->clean.x = x;
+	}
+	return r;
 }
 
 static void put(struct sink *s, struct span bytes)
@@ -87,7 +101,10 @@ void sink_write(struct sink *s, struct span bytes)
 {
 	if (!s || s->failed)
 		return;
-	buf_span(&s->pending, bytes);
+	if (s->redacts)
+		redact_feed(&s->clean, bytes, &s->pending);
+	else
+		buf_span(&s->pending, bytes);
 	if (s->pending.bad)
 		s->failed = -ENOMEM;
 	else if (s->pending.len >= PENDING_MAX || !s->z)
@@ -100,6 +117,10 @@ int sink_close(struct sink *s, struct err *e)
 
 	if (!s)
 		return 0;
+	if (s->redacts)
+		redact_end(&s->clean, &s->pending);
+	if (s->pending.bad && !s->failed)
+		s->failed = -ENOMEM;
 	flush(s, true);
 	int r = file_end(&s->file, s->failed, &why);
 	if (r < 0)

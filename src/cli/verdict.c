@@ -157,6 +157,19 @@ static void advice_row(struct block *k, const struct finding *f)
 		say_row(k, TR("to do", "建议"), span_of(own));
 }
 
+/* What the fault library says of it, and whose it is. */
+static void fault_row(struct block *k, const struct finding *f)
+{
+	CLEANUP(buf_free) struct buf all = { 0 };
+
+	if (f->fault.said)
+		say_row(k, TR("fault", "故障"), span_of(f->fault.said));
+	for (size_t i = 0; i < f->owners.n; i++)
+		buf_addf(&all, "%s%s", i ? ", " : "", f->owners.v[i]);
+	if (all.len)
+		say_row(k, TR("owner", "负责人"), buf_view(&all));
+}
+
 static void primary(struct block *k, const struct finding *f)
 {
 	CLEANUP(buf_free) struct buf where = { 0 };
@@ -176,6 +189,7 @@ static void primary(struct block *k, const struct finding *f)
 		say_row(k, TR("said", "内容"), f->message);
 	excerpt(k, f->excerpt);
 	places(k, f);
+	fault_row(k, f);
 	advice_row(k, f);
 }
 
@@ -197,6 +211,8 @@ static void also(struct block *k, const struct finding *f)
 		buf_span(&text, span_head(f->message, 300));
 	else
 		buf_adds(&text, tx(cause_table[f->cause].mean));
+	if (f->fault.said)
+		buf_addf(&text, TR(" (%s)", "（%s）"), f->fault.said);
 	say_row(k, TR("also", "另有"), buf_view(&text));
 }
 

@@ -261,6 +261,11 @@ void view_settle(struct view *v)
 	v->pkg = NULL;
 }
 
+void view_usual(struct view *v, const struct usual_times *u)
+{
+	v->usual = u;
+}
+
 void view_close(struct view *v)
 {
 	view_settle(v);

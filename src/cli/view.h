@@ -54,6 +54,7 @@ struct view {
 	int64_t since;
 	size_t column;        /* dots: where the line stands */
 	struct live *live;    /* NULL: none */
+	const struct usual_times *usual; /* NULL: nothing is known; not ours */
 	struct view_pkg *pkg; /* of the notice at hand; may be NULL */
 };
 
@@ -72,6 +73,9 @@ void view_pause(struct view *v);
 /* One attempt has ended: nothing of it is running any more. */
 void view_settle(struct view *v);
 void view_close(struct view *v);
+/* What the library knows of earlier runs (usual.h), for the live area; it must live as long as the view. */
+struct usual_times;
+void view_usual(struct view *v, const struct usual_times *u);
 
 /* Pieces that several formats use. They add to v->text. */
 void view_failed_test(struct view *v, const struct notice *n);

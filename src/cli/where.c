@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "parse/gomod.h"
 
 #define GO_MOD_MAX (1 << 20)
 #define DIRS_MAX   5000 /* counting must not be felt */
@@ -35,48 +36,24 @@ static size_t find_up(struct span dir, const char *name)
 	}
 }
 
-static struct span unquote(struct span s)
-{
-	s = span_trim(s);
-	if (s.n >= 2 && (s.p[0] == '"' || s.p[0] == '`') && s.p[s.n - 1] == s.p[0])
-		return (struct span){ s.p + 1, s.n - 2 };
-	return s;
-}
-
-/* The path in the module line of a go.mod. */
-static struct span module_path(struct span text)
-{
-	while (text.n) {
-		struct span line = span_cut(&text, '\n');
-		size_t comment = span_find(line, S("//"));
-		line = span_trim(span_head(line, comment));
-		if (!span_skip(&line, S("module")) || !line.n ||
-		    (line.p[0] != ' ' && line.p[0] != '\t' && line.p[0] != '('))
-			continue;
-		line = span_trim(line);
-		if (line.n && line.p[0] == '(')
-			line = span_trim(span_cut(&text, '\n'));
-		return unquote(line);
-	}
-	return (struct span){ 0 };
-}
-
-static const char *read_module(struct arena *mem, struct span dir)
+static void read_module(struct arena *mem, struct span dir, struct site *ret)
 {
 	CLEANUP(buf_free) struct buf path = { 0 };
 	CLEANUP(buf_free) struct buf text = { .max = GO_MOD_MAX };
 	size_t root = find_up(dir, "go.mod");
 
 	if (root == SPAN_NONE)
-		return NULL;
+		return;
 	buf_addf(&path, "%.*s/go.mod", (int)root, dir.p);
 	if (path.bad || file_slurp(path.p, &text, NULL) < 0)
-		return NULL;
-	struct span name = module_path(buf_view(&text));
+		return;
+	struct span name = gomod_module(buf_view(&text));
 	if (!name.n)
-		return NULL;
+		return;
+	ret->root = arena_str(mem, name);
+	ret->go_mod = arena_str(mem, buf_view(&path));
 	/* Below the module's root, its packages begin with the way down to here. */
-	return arena_printf(mem, "%.*s%.*s", SPAN_ARG(name), SPAN_ARG(span_from(dir, root)));
+	ret->module = arena_printf(mem, "%.*s%.*s", SPAN_ARG(name), SPAN_ARG(span_from(dir, root)));
 }
 
 void where_read(struct arena *mem, const char *dir, struct site *ret)
@@ -96,7 +73,7 @@ void where_read(struct arena *mem, const char *dir, struct site *ret)
 	struct span rest = root == SPAN_NONE ? here : span_from(here, root + 1);
 	ret->shown = rest.n ? arena_str(mem, rest) : ".";
 	path_join(&full, ret->cwd, dir ? dir : "");
-	ret->module = read_module(mem, dir ? buf_view(&full) : here);
+	read_module(mem, dir ? buf_view(&full) : here, ret);
 }
 
 /* ---- counting packages ---- */

@@ -8,6 +8,8 @@ struct site {
 	const char *cwd;    /* absolute; NULL: not known */
 	const char *shown;  /* relative to the repository it lies in ("."), else absolute: for the report */
 	const char *module; /* what stands before a package directory below cwd; NULL: no module here */
+	const char *root;   /* the module's own path, and its go.mod; NULL: no module here */
+	const char *go_mod;
 };
 /* dir: of `go -C`, may be NULL. */
 void where_read(struct arena *mem, const char *dir, struct site *ret);

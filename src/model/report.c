@@ -98,6 +98,17 @@ static void put_count(struct json_out *j, const char *key, int64_t v) /* negativ
 		json_int(j, v);
 }
 
+static void put_ms(struct json_out *j, const char *key, int64_t ns)
+{
+	put_count(j, key, ns < 0 ? -1 : ns / NSEC_PER_MSEC);
+}
+
+static void put_bool(struct json_out *j, const char *key, bool v)
+{
+	json_key(j, key);
+	json_bool(j, v);
+}
+
 static void put_line(struct json_out *j, int line)
 {
 	put_count(j, "line", line > 0 ? line : -1);
@@ -110,6 +121,11 @@ static void put_argv(struct json_out *j, const char *key, const struct argv *a)
 	for (size_t i = 0; i < a->n; i++)
 		json_strz(j, a->v[i]);
 	json_close(j, ']');
+}
+
+static void put_list(struct json_out *j, const char *key, const struct list *l)
+{
+	put_argv(j, key, &(struct argv){ l->v, l->n });
 }
 
 static void put_exit(struct json_out *j, enum end_how how, int code, int sig)
@@ -160,7 +176,7 @@ static void put_resources(struct json_out *j, const struct resources *u)
 		return;
 	}
 	json_open(j, '{');
-	put_count(j, "cpu_ms", u->cpu_ns < 0 ? -1 : u->cpu_ns / NSEC_PER_MSEC);
+	put_ms(j, "cpu_ms", u->cpu_ns);
 	put_count(j, "max_rss_kb", u->max_rss_kb);
 	put_count(j, "tree_rss_kb", u->tree_rss_kb);
 	put_count(j, "read_bytes", u->read_bytes);
@@ -202,7 +218,7 @@ static void put_attempts(struct json_out *j, const struct report *r)
 		put_count(j, "n", a->n);
 		put_str(j, "outcome", outcome_word(a->outcome));
 		put_str(j, "cause", cause_table[a->cause].id);
-		put_count(j, "duration_ms", a->duration_ns / NSEC_PER_MSEC);
+		put_ms(j, "duration_ms", a->duration_ns);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
@@ -218,8 +234,8 @@ static void put_run(struct json_out *j, const struct report *r)
 	put_argv(j, "argv", &r->argv);
 	put_str(j, "cwd", r->cwd);
 	time_rfc3339(r->started, when);
-	put_str(j, "started", r->started ? when : NULL);
-	put_count(j, "duration_ms", r->is_run ? r->duration_ns / NSEC_PER_MSEC : -1);
+	put_str(j, "started", r->started / NSEC_PER_SEC ? when : NULL);
+	put_ms(j, "duration_ms", r->is_run ? r->duration_ns : -1);
 	put_exit(j, r->is_run ? r->ending.how : END_UNKNOWN, r->ending.code, r->ending.sig);
 	put_ci(j, &r->ci);
 	json_key(j, "go");
@@ -261,12 +277,28 @@ static void put_places(struct json_out *j, const struct finding *f)
 	json_close(j, ']');
 }
 
-static void put_finding(struct json_out *j, const struct finding *f)
+static void put_fault(struct json_out *j, const struct fault_ref *t)
+{
+	json_key(j, "fault");
+	if (!t->id) {
+		json_null(j);
+		return;
+	}
+	json_open(j, '{');
+	put_str(j, "id", t->id);
+	put_str(j, "state", t->state);
+	put_count(j, "count", t->count);
+	json_close(j, '}');
+}
+
+/* whole: with what the library says of it */
+static void put_finding(struct json_out *j, const struct finding *f, bool whole)
 {
 	json_open(j, '{');
 	put_str(j, "cause", cause_table[f->cause].id);
 	put_str(j, "severity", severity_word(f->severity));
-	put_str(j, "fingerprint", NULL);
+	if (whole)
+		put_str(j, "fingerprint", f->fingerprint[0] ? f->fingerprint : NULL);
 	put_span(j, "package", f->package);
 	put_span(j, "test", f->test);
 	put_span(j, "file", f->file);
@@ -281,10 +313,10 @@ static void put_finding(struct json_out *j, const struct finding *f)
 	json_close(j, ']');
 	put_span(j, "advice", f->advice);
 	put_places(j, f);
-	json_key(j, "owners");
-	json_open(j, '[');
-	json_close(j, ']');
-	put_str(j, "fault", NULL);
+	if (whole) {
+		put_list(j, "owners", &f->owners);
+		put_fault(j, &f->fault);
+	}
 	if (f->command.n)
 		put_argv(j, "command", &f->command);
 	else
@@ -299,15 +331,11 @@ static void put_command(struct json_out *j, const struct nested *c)
 	put_str(j, "cwd", c->cwd);
 	put_str(j, "script", c->script);
 	put_exit(j, c->how, c->code, c->sig);
-	put_count(j, "duration_ms", c->duration / NSEC_PER_MSEC);
-	json_key(j, "masked");
-	json_bool(j, c->masked);
-	json_key(j, "allowed");
-	json_bool(j, c->allowed);
-	json_key(j, "recovered");
-	json_bool(j, c->recovered);
-	json_key(j, "below_test");
-	json_bool(j, c->below_test);
+	put_ms(j, "duration_ms", c->duration);
+	put_bool(j, "masked", c->masked);
+	put_bool(j, "allowed", c->allowed);
+	put_bool(j, "recovered", c->recovered);
+	put_bool(j, "below_test", c->below_test);
 	json_close(j, '}');
 }
 
@@ -320,13 +348,10 @@ static void put_procs(struct json_out *j, const struct report *r)
 		json_open(j, '{');
 		put_count(j, "pid", p->pid);
 		put_str(j, "command", p->command);
-		json_key(j, "left_over");
-		json_bool(j, !p->sig);
+		put_bool(j, "left_over", !p->sig);
 		put_count(j, "killed_by", p->sig > 0 ? p->sig : -1);
-		json_key(j, "ended_by_tocsin");
-		json_bool(j, p->ended_by_us);
-		json_key(j, "holds_output");
-		json_bool(j, p->holds_output);
+		put_bool(j, "ended_by_tocsin", p->ended_by_us);
+		put_bool(j, "holds_output", p->holds_output);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
@@ -340,10 +365,44 @@ static void put_times(struct json_out *j, const char *key, const struct named_ti
 		json_open(j, '{');
 		put_span(j, "package", t[i].package);
 		put_span(j, "test", t[i].test);
-		put_count(j, "duration_ms", t[i].ns < 0 ? -1 : t[i].ns / NSEC_PER_MSEC);
+		put_ms(j, "duration_ms", t[i].ns);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
+}
+
+static void put_verdict(struct json_out *j, const struct report *r)
+{
+	json_key(j, "verdict");
+	json_open(j, '{');
+	put_str(j, "outcome", outcome_word(r->outcome));
+	put_str(j, "cause", cause_table[r->cause].id);
+	put_count(j, "exit_code", r->exit_code);
+	put_str(j, "summary", r->summary);
+	put_str(j, "proof", r->ending.why);
+	json_close(j, '}');
+}
+
+static void put_report(struct json_out *j, const struct report *r)
+{
+	put_str(j, "schema", "tocsin.report/1");
+	put_run(j, r);
+	put_verdict(j, r);
+	put_tests(j, &r->tests);
+	json_key(j, "findings");
+	json_open(j, '[');
+	for (size_t i = 0; i < r->n_findings; i++)
+		put_finding(j, &r->findings[i], true);
+	json_close(j, ']');
+	json_key(j, "commands");
+	json_open(j, '[');
+	for (size_t i = 0; i < r->n_commands; i++)
+		put_command(j, &r->commands[i]);
+	json_close(j, ']');
+	put_procs(j, r);
+	put_times(j, "slowest", r->slowest, r->n_slowest);
+	put_times(j, "skipped", r->skipped, r->n_skipped);
+	put_list(j, "limits", &r->limits);
 }
 
 void report_json(const struct report *r, struct buf *ret)
@@ -351,34 +410,88 @@ void report_json(const struct report *r, struct buf *ret)
 	struct json_out j = { .to = ret };
 
 	json_open(&j, '{');
-	put_str(&j, "schema", "tocsin.report/1");
-	put_run(&j, r);
-	json_key(&j, "verdict");
-	json_open(&j, '{');
-	put_str(&j, "outcome", outcome_word(r->outcome));
-	put_str(&j, "cause", cause_table[r->cause].id);
-	put_count(&j, "exit_code", r->exit_code);
-	put_str(&j, "summary", r->summary);
-	put_str(&j, "proof", r->ending.why);
+	put_report(&j, r);
 	json_close(&j, '}');
-	put_tests(&j, &r->tests);
-	json_key(&j, "findings");
-	json_open(&j, '[');
-	for (size_t i = 0; i < r->n_findings; i++)
-		put_finding(&j, &r->findings[i]);
-	json_close(&j, ']');
-	json_key(&j, "commands");
-	json_open(&j, '[');
-	for (size_t i = 0; i < r->n_commands; i++)
-		put_command(&j, &r->commands[i]);
-	json_close(&j, ']');
-	put_procs(&j, r);
-	put_times(&j, "slowest", r->slowest, r->n_slowest);
-	put_times(&j, "skipped", r->skipped, r->n_skipped);
-	json_key(&j, "limits");
-	json_open(&j, '[');
-	for (size_t i = 0; i < r->limits.n; i++)
-		json_strz(&j, r->limits.v[i]);
-	json_close(&j, ']');
+}
+
+void finding_json(const struct report *r, const struct finding *f, struct buf *ret)
+{
+	struct json_out j = { .to = ret };
+
+	put_finding(&j, f, false);
+}
+
+const char *test_outcome_letter(enum test_outcome o)
+{
+	static const char *const letters[TEST_OUTCOMES] = {
+		[TEST_UNFINISHED] = "u", [TEST_PASS] = "p", [TEST_FAIL] = "f", [TEST_SKIP] = "s",
+	};
+
+	return letters[o];
+}
+
+static void put_store(struct json_out *j, const struct report *r)
+{
+	char tree[17];
+
+	snprintf(tree, sizeof(tree), "%016llx", (unsigned long long)r->tree);
+	json_key(j, "store");
+	json_open(j, '{');
+	put_str(j, "project", r->project);
+	put_str(j, "base_branch", r->base_branch);
+	put_list(j, "modules", &r->modules);
+	put_str(j, "tree", r->tree_known ? tree : NULL);
+	json_key(j, "started_ns");
+	json_int(j, r->started);
+	json_key(j, "duration_ns");
+	json_int(j, r->duration_ns);
+	json_close(j, '}');
+}
+
+static void put_result(struct json_out *j, const struct test_result *t)
+{
+	json_open(j, '[');
+	json_str(j, t->test);
+	json_strz(j, test_outcome_letter(t->result));
+	if (t->ns < 0)
+		json_null(j);
+	else
+		json_int(j, t->ns);
+	json_int(j, t->attempt);
+	json_close(j, ']');
+}
+
+static bool same_package(const struct test_result *a, const struct test_result *b)
+{
+	return !a->package.p == !b->package.p && span_eq(a->package, b->package);
+}
+
+/* Neighbours of one package share its name. */
+static void put_results(struct json_out *j, const struct test_result *t, size_t n)
+{
+	json_key(j, "results");
+	json_open(j, '[');
+	for (size_t i = 0; i < n;) {
+		const struct test_result *first = &t[i];
+		json_open(j, '{');
+		put_span(j, "package", first->package);
+		json_key(j, "tests");
+		json_open(j, '[');
+		for (; i < n && same_package(first, &t[i]); i++)
+			put_result(j, &t[i]);
+		json_close(j, ']');
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+void report_spool_json(const struct report *r, struct buf *ret)
+{
+	struct json_out j = { .to = ret };
+
+	json_open(&j, '{');
+	put_report(&j, r);
+	put_store(&j, r);
+	put_results(&j, r->results, r->n_results);
 	json_close(&j, '}');
 }

@@ -68,6 +68,18 @@ struct place {
 	int line;
 };
 
+struct list { /* of C strings, in the arena */
+	const char **v;
+	size_t n, cap;
+};
+
+struct fault_ref { /* the known fault that a finding is */
+	const char *id;    /* "T-42"; NULL: none */
+	const char *state; /* "new", "known", "regressed", … */
+	int64_t count;     /* how often it was seen */
+	const char *said;  /* a sentence on it, for the verdict; NULL: none; not part of the JSON */
+};
+
 struct finding {
 	enum cause cause;
 	enum severity severity;
@@ -79,6 +91,9 @@ struct finding {
 	size_t n_places;
 	struct argv command;           /* the nested command that it belongs to; n 0: none */
 	int64_t order;                 /* of appearance */
+	struct list owners;            /* "@team" */
+	char fingerprint[34];          /* empty: none, as without a store */
+	struct fault_ref fault;
 };
 
 struct attempt {
@@ -94,6 +109,7 @@ struct test_counts { /* -1: the text does not show it */
 
 struct ci_context { /* every field may be NULL; values come from outside and are hostile */
 	const char *name, *repo, *branch, *commit, *job, *run_id, *url, *actor, *pr;
+	const char *base; /* the branch that a change is meant for */
 };
 
 struct resources {
@@ -107,14 +123,18 @@ struct facility {
 	const char *why;   /* when not to be had; may be NULL */
 };
 
-struct list { /* of C strings, in the arena */
-	const char **v;
-	size_t n, cap;
-};
-
 struct named_time {
 	struct span package, test;
 	int64_t ns;
+};
+
+enum test_outcome { TEST_UNFINISHED, TEST_PASS, TEST_FAIL, TEST_SKIP, TEST_OUTCOMES };
+
+struct test_result {
+	struct span package, test;
+	enum test_outcome result;
+	int attempt; /* from 1 */
+	int64_t ns;  /* -1: not known */
 };
 
 struct report {
@@ -151,6 +171,14 @@ struct report {
 	size_t n_slowest, n_skipped;
 	struct list limits;     /* sentences */
 	const char *log_path;
+
+	/* For the store; not part of the report's JSON. */
+	struct test_result *results; /* every test that the stream showed */
+	size_t n_results;
+	const char *project, *base_branch; /* may be NULL */
+	struct list modules;    /* "path version" */
+	uint64_t tree;          /* a hash of the tree's content, when tree_known */
+	bool tree_known;
 };
 
 bool list_add(struct arena *mem, struct list *l, const char *text); /* text is kept, not copied; no duplicates */
@@ -158,4 +186,9 @@ struct finding *report_add(struct report *r); /* a zeroed one; NULL: no memory. 
 void report_free(struct report *r);
 /* The contract's JSON, without a newline at the end. */
 void report_json(const struct report *r, struct buf *ret);
+/* The same with what only the store keeps, under "store" and "results". report_read (model/report_read.h) reads both. */
+void report_spool_json(const struct report *r, struct buf *ret);
+/* One finding, without what the library says of it (fingerprint, fault, owners). */
+void finding_json(const struct report *r, const struct finding *f, struct buf *ret);
+const char *test_outcome_letter(enum test_outcome o); /* "p", "f", "s", "u", as in the spool form */
 #endif

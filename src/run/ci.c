@@ -10,7 +10,7 @@
 
 #define VALUE_MAX 2048 /* bytes kept of a value; they come from outside */
 
-enum field { REPO, BRANCH, COMMIT, JOB, RUN, URL, ACTOR, PR, N_FIELDS };
+enum field { REPO, BRANCH, COMMIT, JOB, RUN, URL, ACTOR, PR, BASE, N_FIELDS };
 
 /*
  * A field is a list of templates; the first whose {VARIABLES} are all set is taken. @NAME reads a file. Order
@@ -27,45 +27,45 @@ struct ci_system {
 static const struct ci_system systems[] = {
 	{ "forgejo", "FORGEJO_ACTIONS", { GITHUB_FIELDS,
 	  "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_NUMBER}",
-	  "{GITHUB_TRIGGERING_ACTOR}|{GITHUB_ACTOR}", "@event|{GITHUB_REF}" } },
+	  "{GITHUB_TRIGGERING_ACTOR}|{GITHUB_ACTOR}", "@event|{GITHUB_REF}", "{GITHUB_BASE_REF}|@default" } },
 	{ "gitea", "GITEA_ACTIONS", { GITHUB_FIELDS,
 	  "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_NUMBER}",
-	  "{GITHUB_TRIGGERING_ACTOR}|{GITHUB_ACTOR}", "@event|{GITHUB_REF}" } },
+	  "{GITHUB_TRIGGERING_ACTOR}|{GITHUB_ACTOR}", "@event|{GITHUB_REF}", "{GITHUB_BASE_REF}|@default" } },
 	{ "github", "GITHUB_ACTIONS", { GITHUB_FIELDS,
 	  "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/attempts/{GITHUB_RUN_ATTEMPT}|"
 	  "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}",
-	  "{GITHUB_TRIGGERING_ACTOR}|{GITHUB_ACTOR}", "@event|{GITHUB_REF}" } },
+	  "{GITHUB_TRIGGERING_ACTOR}|{GITHUB_ACTOR}", "@event|{GITHUB_REF}", "{GITHUB_BASE_REF}|@default" } },
 	{ "gitlab", "GITLAB_CI", { "{CI_PROJECT_PATH}",
 	  "{CI_MERGE_REQUEST_SOURCE_BRANCH_NAME}|{CI_COMMIT_BRANCH}|{CI_COMMIT_REF_NAME}", "{CI_COMMIT_SHA}",
 	  "{CI_JOB_NAME}|{CI_JOB_STAGE}", "{CI_JOB_ID}|{CI_PIPELINE_ID}", "{CI_JOB_URL}|{CI_PIPELINE_URL}",
-	  "{GITLAB_USER_LOGIN}", "{CI_MERGE_REQUEST_IID}" } },
+	  "{GITLAB_USER_LOGIN}", "{CI_MERGE_REQUEST_IID}", "{CI_MERGE_REQUEST_TARGET_BRANCH_NAME}|{CI_DEFAULT_BRANCH}" } },
 	{ "woodpecker", "CI=woodpecker", { "{CI_REPO}", "{CI_COMMIT_SOURCE_BRANCH}|{CI_COMMIT_BRANCH}", "{CI_COMMIT_SHA}",
 	  "{CI_STEP_NAME}|{CI_WORKFLOW_NAME}", "{CI_PIPELINE_NUMBER}", "{CI_STEP_URL}|{CI_PIPELINE_URL}",
-	  "{CI_PIPELINE_AUTHOR}", "{CI_COMMIT_PULL_REQUEST}" } },
+	  "{CI_PIPELINE_AUTHOR}", "{CI_COMMIT_PULL_REQUEST}", "{CI_COMMIT_TARGET_BRANCH}|{CI_REPO_DEFAULT_BRANCH}" } },
 	{ "drone", "DRONE", { "{DRONE_REPO}", "{DRONE_SOURCE_BRANCH}|{DRONE_BRANCH}", "{DRONE_COMMIT_SHA}",
 	  "{DRONE_STEP_NAME}|{DRONE_STAGE_NAME}", "{DRONE_BUILD_NUMBER}", "{DRONE_BUILD_LINK}", "{DRONE_BUILD_TRIGGER}",
-	  "{DRONE_PULL_REQUEST}" } },
+	  "{DRONE_PULL_REQUEST}", "{DRONE_TARGET_BRANCH}|{DRONE_REPO_BRANCH}" } },
 	{ "coding", "CODING", { "{CODING_PROJECT_NAME}", "{CODING_BRANCH}", "{CODING_COMMIT}", "{CODING_BUILD_JOB_NAME}",
 	  "{CODING_BUILD_ID}", "{CODING_BUILD_WEB_URL}", "{CODING_BUILD_USER}", "{CODING_MERGE_REQUEST_IID}" } },
 	{ "coding", "QCI_REPO", { "{QCI_REPO}", "{QCI_MR_SOURCE_BRANCH}|{QCI_REPO_BRANCH}", "{QCI_REPO_COMMIT}", NULL, NULL,
-	  NULL, "{QCI_TRIGGER}", "{QCI_MR_IID}" } },
+	  NULL, "{QCI_TRIGGER}", "{QCI_MR_IID}", "{QCI_MR_TARGET_BRANCH}" } },
 	{ "jenkins", "JENKINS_URL", { "{GIT_URL}", "{BRANCH_NAME}|{GIT_BRANCH}", "{GIT_COMMIT}", "{JOB_NAME}",
-	  "{BUILD_NUMBER}", "{BUILD_URL}", "{BUILD_USER_ID}", "{CHANGE_ID}" } },
+	  "{BUILD_NUMBER}", "{BUILD_URL}", "{BUILD_USER_ID}", "{CHANGE_ID}", "{CHANGE_TARGET}" } },
 	{ "buildkite", "BUILDKITE", { "{BUILDKITE_REPO}", "{BUILDKITE_BRANCH}", "{BUILDKITE_COMMIT}",
 	  "{BUILDKITE_PIPELINE_SLUG}", "{BUILDKITE_BUILD_ID}",
 	  "{BUILDKITE_BUILD_URL}#{BUILDKITE_JOB_ID}|{BUILDKITE_BUILD_URL}", "{BUILDKITE_BUILD_CREATOR}",
-	  "{BUILDKITE_PULL_REQUEST}" } },
+	  "{BUILDKITE_PULL_REQUEST}", "{BUILDKITE_PULL_REQUEST_BASE_BRANCH}|{BUILDKITE_PIPELINE_DEFAULT_BRANCH}" } },
 	{ "circleci", "CIRCLECI", { "{CIRCLE_PROJECT_USERNAME}/{CIRCLE_PROJECT_REPONAME}", "{CIRCLE_BRANCH}",
 	  "{CIRCLE_SHA1}", "{CIRCLE_JOB}", "{CIRCLE_WORKFLOW_ID}", "{CIRCLE_BUILD_URL}", "{CIRCLE_USERNAME}",
 	  "{CIRCLE_PULL_REQUEST}|{CIRCLE_PR_NUMBER}" } },
 	{ "azure", "TF_BUILD", { "{BUILD_REPOSITORY_URI}", "{SYSTEM_PULLREQUEST_SOURCEBRANCH}|{BUILD_SOURCEBRANCH}",
 	  "{BUILD_SOURCEVERSION}", "{SYSTEM_JOBDISPLAYNAME}", "{BUILD_BUILDID}",
 	  "{SYSTEM_TEAMFOUNDATIONSERVERURI}{SYSTEM_TEAMPROJECTID}/_build/results?buildId={BUILD_BUILDID}",
-	  "{BUILD_REQUESTEDFOR}", "{SYSTEM_PULLREQUEST_PULLREQUESTNUMBER}" } },
+	  "{BUILD_REQUESTEDFOR}", "{SYSTEM_PULLREQUEST_PULLREQUESTNUMBER}", "{SYSTEM_PULLREQUEST_TARGETBRANCH}" } },
 	{ "bitbucket", "BITBUCKET_BUILD_NUMBER", { "{BITBUCKET_REPO_FULL_NAME}", "{BITBUCKET_BRANCH}", "{BITBUCKET_COMMIT}",
 	  "{BITBUCKET_STEP_UUID}", "{BITBUCKET_BUILD_NUMBER}",
 	  "https://bitbucket.org/{BITBUCKET_REPO_FULL_NAME}/addon/pipelines/home#!/results/{BITBUCKET_BUILD_NUMBER}",
-	  "{BITBUCKET_STEP_TRIGGERER_UUID}", "{BITBUCKET_PR_ID}" } },
+	  "{BITBUCKET_STEP_TRIGGERER_UUID}", "{BITBUCKET_PR_ID}", "{BITBUCKET_PR_DESTINATION_BRANCH}" } },
 	{ "teamcity", "TEAMCITY_VERSION", { NULL, "@teamcity", "{BUILD_VCS_NUMBER}", "{TEAMCITY_BUILDCONF_NAME}",
 	  "{BUILD_NUMBER}", "{BUILD_URL}", NULL, "{TEAMCITY_PULLREQUEST_NUMBER}" } },
 	{ "travis", "TRAVIS", { "{TRAVIS_REPO_SLUG}", "{TRAVIS_PULL_REQUEST_BRANCH}|{TRAVIS_BRANCH}", "{TRAVIS_COMMIT}",
@@ -127,18 +127,25 @@ static bool slurp(const char *path, size_t max, struct buf *ret)
 	return file_slurp(path, ret, NULL) == 0;
 }
 
-/* The number of the pull request in the event that started the workflow. */
-static struct span event_number(struct arena *mem)
+/* From the event that started the workflow. */
+static struct span event_value(struct arena *mem, const char *where)
 {
 	CLEANUP(buf_free) struct buf b = { 0 };
 	const char *path = variable(S("GITHUB_EVENT_PATH"));
-	struct span number;
+	struct span value;
+
+	if (!path || !slurp(path, 32 << 20, &b) || !json_find(buf_view(&b), where, &value))
+		return (struct span){ 0 };
+	return arena_span(mem, value);
+}
+
+/* The number of the pull request. */
+static struct span event_number(struct arena *mem)
+{
+	struct span number = event_value(mem, "pull_request.number");
 	int64_t n;
 
-	if (!path || !slurp(path, 32 << 20, &b) || !json_find(buf_view(&b), "pull_request.number", &number) ||
-	    !span_int(number, &n))
-		return (struct span){ 0 };
-	return arena_span(mem, number);
+	return span_int(number, &n) ? number : (struct span){ 0 };
 }
 
 /* One value of a Java properties file: \ escapes the next byte. */
@@ -168,6 +175,8 @@ static struct span expand(struct arena *mem, struct span t)
 
 	if (span_eq(t, S("@event")))
 		return event_number(mem);
+	if (span_eq(t, S("@default")))
+		return event_value(mem, "repository.default_branch");
 	if (span_eq(t, S("@teamcity")))
 		return teamcity_branch(mem);
 	while (t.n) {
@@ -222,7 +231,7 @@ static const char *finish(struct arena *mem, enum field f, struct span s)
 {
 	if (f == REPO || f == URL)
 		s = without_credentials(mem, s);
-	else if (f == BRANCH)
+	else if (f == BRANCH || f == BASE)
 		s = clean_branch(s);
 	else if (f == PR)
 		s = clean_pr(s);
@@ -408,7 +417,7 @@ void ci_read(struct arena *mem, struct ci_context *ret)
 	const char *name = variable(S("TOCSIN_CI_NAME"));
 	const char **to[N_FIELDS] = {
 		[REPO] = &ret->repo, [BRANCH] = &ret->branch, [COMMIT] = &ret->commit, [JOB] = &ret->job,
-		[RUN] = &ret->run_id, [URL] = &ret->url, [ACTOR] = &ret->actor, [PR] = &ret->pr,
+		[RUN] = &ret->run_id, [URL] = &ret->url, [ACTOR] = &ret->actor, [PR] = &ret->pr, [BASE] = &ret->base,
 	};
 
 	*ret = (struct ci_context){ .name = name ? arena_str(mem, span_head(span_of(name), VALUE_MAX)) :

@@ -15,7 +15,7 @@ HOSTILE = "x\n::error::owned \x1b[31m<b>@all `id`"
 
 def report(cwd, env):
     path = os.path.join(cwd, "report.json")
-    keep = {k: os.environ[k] for k in ("PATH", "HOME", "TMPDIR") if k in os.environ}
+    keep = {k: os.environ[k] for k in ("PATH", "HOME", "TMPDIR", "XDG_STATE_HOME") if k in os.environ}
     p = subprocess.run([TOCSIN, "run", "--no-store", "--format", "raw", "--report", path, "--", "true"], cwd=cwd,
                        env={**keep, **env}, capture_output=True, timeout=60)
     with open(path) as f:

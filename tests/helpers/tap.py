@@ -1,13 +1,21 @@
 """TAP on standard output, for every test script: check() one claim, done() at the end."""
+import atexit
 import os
+import shutil
 import signal
 import sys
+import tempfile
 
 _n = 0
 _failed = 0
 TOCSIN = os.path.abspath(os.environ.get("TOCSIN", "build/tocsin"))
 # TOCSIN_TEST_FULL=1 runs everything, else a fixed sample.
 FULL = os.environ.get("TOCSIN_TEST_FULL") == "1"
+
+# Runs are recorded: each script has a fault library of its own.
+_state = tempfile.mkdtemp(prefix="tocsin-state-")
+atexit.register(shutil.rmtree, _state, ignore_errors=True)
+os.environ["XDG_STATE_HOME"] = _state
 
 # A shell that started us with & left these ignored; tests of signals need the usual world.
 for _sig in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):

@@ -1,0 +1,429 @@
+#include "cli/sarif.h"
+
+#include <stdio.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/time.h"
+
+#define SCHEMA "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
+
+/* What a result is made from, whether a finding of a run or a fault of the library. */
+struct result {
+	struct span cause, message, excerpt, package, test, file, fingerprint, owner, id;
+	const char *baseline; /* NULL: no library was asked */
+	const char *suppressed; /* why; NULL: it is not */
+	enum severity severity;
+	const struct place *places;
+	size_t n_places;
+	int line, column;
+	int64_t count; /* 0: not known */
+};
+
+struct rules {
+	struct span ids[CAUSE_COUNT + 64];
+	size_t n;
+};
+
+struct sarif {
+	struct json_out j;
+	struct rules rules;
+	const char *dir; /* that files are relative to, below the source root; NULL: the root */
+};
+
+static void put(struct json_out *j, const char *key, const char *value)
+{
+	json_key(j, key);
+	json_strz(j, value);
+}
+
+static void put_span(struct json_out *j, const char *key, struct span value)
+{
+	if (!value.n)
+		return;
+	json_key(j, key);
+	json_str(j, value);
+}
+
+static void put_int(struct json_out *j, const char *key, int64_t value)
+{
+	json_key(j, key);
+	json_int(j, value);
+}
+
+static void open_obj(struct json_out *j, const char *key)
+{
+	json_key(j, key);
+	json_open(j, '{');
+}
+
+static void open_list(struct json_out *j, const char *key)
+{
+	json_key(j, key);
+	json_open(j, '[');
+}
+
+static void put_text(struct json_out *j, const char *key, struct span text)
+{
+	open_obj(j, key);
+	json_key(j, "text");
+	json_str(j, text.n ? text : S("?"));
+	json_close(j, '}');
+}
+
+/* ---- rules ---- */
+
+/* The rule's place in the list; -1: the list is full. */
+static int rule_index(struct rules *l, struct span id, bool add)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		if (span_eq(l->ids[i], id))
+			return (int)i;
+	}
+	if (!add || l->n == ARRAY_LEN(l->ids))
+		return -1;
+	l->ids[l->n] = id;
+	return (int)l->n++;
+}
+
+static const char *level(enum severity s)
+{
+	return s == SEV_ERROR ? "error" : s == SEV_WARNING ? "warning" : "note";
+}
+
+static void put_rule(struct json_out *j, struct span id)
+{
+	const struct cause_info *c = &cause_table[cause_by_id(id)];
+
+	json_open(j, '{');
+	json_key(j, "id");
+	json_str(j, id);
+	if (c->id) {
+		put_text(j, "shortDescription", span_of(tx(c->mean)));
+		if (c->advice.en)
+			put_text(j, "help", span_of(tx(c->advice)));
+		open_obj(j, "defaultConfiguration");
+		put(j, "level", level(c->severity));
+		json_close(j, '}');
+		open_obj(j, "properties");
+		open_list(j, "tags");
+		for (const char *k = c->classes; k && *k; k++)
+			json_strz(j, class_word(*k));
+		json_close(j, ']');
+		json_close(j, '}');
+	}
+	json_close(j, '}');
+}
+
+static void put_tool(struct sarif *s)
+{
+	struct json_out *j = &s->j;
+
+	open_obj(j, "tool");
+	open_obj(j, "driver");
+	put(j, "name", "Tocsin");
+	put(j, "version", TOCSIN_VERSION);
+	put(j, "semanticVersion", TOCSIN_VERSION);
+	put(j, "language", TR("en", "zh"));
+	open_list(j, "rules");
+	for (size_t i = 0; i < s->rules.n; i++)
+		put_rule(j, s->rules.ids[i]);
+	json_close(j, ']');
+	json_close(j, '}');
+	json_close(j, '}');
+}
+
+/* ---- places ---- */
+
+/* A path as a URI reference: what is no plain character is percent-encoded, a first element with a colon gets "./". */
+static void add_uri(struct buf *b, struct span path)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/!$&'()*+,;=@:";
+
+	if (span_chr(span_head(path, span_chr(path, '/')), ':') != SPAN_NONE)
+		buf_adds(b, "./");
+	for (size_t i = 0; i < path.n; i++) {
+		if (path.p[i] && strchr(plain, path.p[i]))
+			buf_addc(b, path.p[i]);
+		else
+			buf_addf(b, "%%%02X", (unsigned)(unsigned char)path.p[i]);
+	}
+}
+
+static void put_physical(struct sarif *s, struct span file, int line, int column)
+{
+	CLEANUP(buf_free) struct buf path = { 0 };
+	CLEANUP(buf_free) struct buf uri = { 0 };
+	struct json_out *j = &s->j;
+	bool absolute = file.n && file.p[0] == '/';
+
+	while (span_skip(&file, S("./")))
+		;
+	if (!absolute && s->dir && strcmp(s->dir, ".") != 0 && s->dir[0] != '/')
+		buf_addf(&path, "%s/", s->dir);
+	buf_span(&path, file);
+	buf_adds(&uri, absolute ? "file://" : "");
+	add_uri(&uri, buf_view(&path));
+	open_obj(j, "physicalLocation");
+	open_obj(j, "artifactLocation");
+	json_key(j, "uri");
+	json_str(j, buf_view(&uri));
+	if (!absolute)
+		put(j, "uriBaseId", "SRCROOT");
+	json_close(j, '}');
+	if (line > 0) {
+		open_obj(j, "region");
+		put_int(j, "startLine", line);
+		if (column > 0)
+			put_int(j, "startColumn", column);
+		json_close(j, '}');
+	}
+	json_close(j, '}');
+}
+
+static void put_logical(struct sarif *s, struct span package, struct span test)
+{
+	CLEANUP(buf_free) struct buf name = { 0 };
+	struct json_out *j = &s->j;
+
+	if (!package.n && !test.n)
+		return;
+	buf_span(&name, package);
+	if (test.n) {
+		buf_adds(&name, package.n ? "." : "");
+		buf_span(&name, test);
+	}
+	open_list(j, "logicalLocations");
+	json_open(j, '{');
+	json_key(j, "fullyQualifiedName");
+	json_str(j, buf_view(&name));
+	put(j, "kind", test.n ? "function" : "module");
+	json_close(j, '}');
+	json_close(j, ']');
+}
+
+static void put_place(struct sarif *s, struct span file, int line, int column, struct span package, struct span test)
+{
+	if (!file.n && !package.n && !test.n)
+		return;
+	json_open(&s->j, '{');
+	if (file.n)
+		put_physical(s, file, line, column);
+	put_logical(s, package, test);
+	json_close(&s->j, '}');
+}
+
+/* The first place is where; the others are what it took down too. */
+static void put_places(struct sarif *s, const struct result *r)
+{
+	struct json_out *j = &s->j;
+	int id = 0;
+
+	open_list(j, "locations");
+	put_place(s, r->file, r->line, r->column, r->package, r->test);
+	json_close(j, ']');
+	if (r->n_places < 2)
+		return;
+	open_list(j, "relatedLocations");
+	for (size_t i = 1; i < r->n_places && i < 100; i++) {
+		const struct place *p = &r->places[i];
+		if (!p->file.n && !p->package.n)
+			continue;
+		json_open(j, '{');
+		put_int(j, "id", id++);
+		if (p->file.n)
+			put_physical(s, p->file, p->line, 0);
+		put_logical(s, p->package, (struct span){ 0 });
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+/* ---- results ---- */
+
+static void put_properties(struct json_out *j, const struct result *r)
+{
+	open_obj(j, "properties");
+	put_span(j, "fault", r->id);
+	if (r->count)
+		put_int(j, "count", r->count);
+	put_span(j, "owner", r->owner);
+	put_span(j, "excerpt", r->excerpt);
+	json_close(j, '}');
+}
+
+static void put_result(struct sarif *s, const struct result *r)
+{
+	struct json_out *j = &s->j;
+	int rule = rule_index(&s->rules, r->cause, false);
+
+	json_open(j, '{');
+	put_span(j, "ruleId", r->cause);
+	if (rule >= 0)
+		put_int(j, "ruleIndex", rule);
+	put(j, "level", level(r->severity));
+	put_text(j, "message", r->message);
+	put_places(s, r);
+	if (r->fingerprint.n) {
+		open_obj(j, "partialFingerprints");
+		put_span(j, "tocsin/v1", r->fingerprint);
+		json_close(j, '}');
+	}
+	if (r->baseline)
+		put(j, "baselineState", r->baseline);
+	if (r->suppressed) {
+		open_list(j, "suppressions");
+		json_open(j, '{');
+		put(j, "kind", "external");
+		put(j, "status", "accepted");
+		put(j, "justification", r->suppressed);
+		json_close(j, '}');
+		json_close(j, ']');
+	}
+	if (r->count > 0)
+		put_int(j, "occurrenceCount", r->count);
+	put_properties(j, r);
+	json_close(j, '}');
+}
+
+/* ---- the two kinds of logs ---- */
+
+static void begin(struct sarif *s)
+{
+	struct json_out *j = &s->j;
+
+	json_open(j, '{');
+	put(j, "$schema", SCHEMA);
+	put(j, "version", "2.1.0");
+	open_list(j, "runs");
+	json_open(j, '{');
+	put_tool(s);
+	open_obj(j, "originalUriBaseIds"); /* where it lies is the reader's to say */
+	open_obj(j, "SRCROOT");
+	put_text(j, "description", span_of(TR("the top of the source tree", "源码树的顶层目录")));
+	json_close(j, '}');
+	json_close(j, '}');
+}
+
+static void end(struct sarif *s)
+{
+	json_close(&s->j, '}');
+	json_close(&s->j, ']');
+	json_close(&s->j, '}');
+	buf_addc(s->j.to, '\n');
+}
+
+static const char *baseline_of(const struct fault_ref *f)
+{
+	if (!f->id || !f->state)
+		return NULL;
+	return !strcmp(f->state, "new") || !strcmp(f->state, "regressed") ? "new" : "unchanged";
+}
+
+static struct result of_finding(const struct finding *f)
+{
+	const char *mean = tx(cause_table[f->cause].mean);
+
+	return (struct result){
+		.cause = span_of(cause_table[f->cause].id),
+		.message = f->message.n ? f->message : span_of(mean),
+		.excerpt = f->excerpt,
+		.package = f->package,
+		.test = f->test,
+		.file = f->file,
+		.line = f->line,
+		.column = f->column,
+		.severity = f->severity,
+		.fingerprint = span_of(f->fingerprint),
+		.baseline = baseline_of(&f->fault),
+		.owner = f->owners.n ? span_of(f->owners.v[0]) : (struct span){ 0 },
+		.id = span_of(f->fault.id),
+		.count = f->fault.id ? f->fault.count : 0,
+		.places = f->places,
+		.n_places = f->n_places,
+	};
+}
+
+static void put_invocation(struct json_out *j, const struct report *r)
+{
+	CLEANUP(buf_free) struct buf line = { 0 };
+	char at[32];
+
+	open_list(j, "invocations");
+	json_open(j, '{');
+	for (size_t i = 0; i < r->argv.n; i++)
+		buf_addf(&line, "%s%s", i ? " " : "", r->argv.v[i]);
+	put_span(j, "commandLine", buf_view(&line));
+	if (r->started > 0) {
+		time_rfc3339(r->started, at);
+		put(j, "startTimeUtc", at);
+		time_rfc3339(r->started + r->duration_ns, at);
+		put(j, "endTimeUtc", at);
+	}
+	if (r->is_run && r->ending.how == END_EXIT)
+		put_int(j, "exitCode", r->ending.code);
+	if (r->is_run && r->ending.how == END_SIGNAL)
+		put_int(j, "exitSignalNumber", r->ending.sig);
+	/* Of the tool, whose work is done; the command's own end stands beside it. */
+	json_key(j, "executionSuccessful");
+	json_bool(j, r->outcome != OUTCOME_NOT_STARTED);
+	json_close(j, '}');
+	json_close(j, ']');
+}
+
+void sarif_write(const struct report *r, struct buf *ret)
+{
+	struct sarif s = { .j = { .to = ret }, .dir = r->cwd };
+
+	for (size_t i = 0; i < r->n_findings; i++)
+		rule_index(&s.rules, span_of(cause_table[r->findings[i].cause].id), true);
+	begin(&s);
+	put_invocation(&s.j, r);
+	open_list(&s.j, "results");
+	for (size_t i = 0; i < r->n_findings; i++) {
+		struct result one = of_finding(&r->findings[i]);
+		put_result(&s, &one);
+	}
+	json_close(&s.j, ']');
+	end(&s);
+}
+
+static struct result of_fault(const struct fault *f, const struct finding *last, char id[32])
+{
+	snprintf(id, 32, "T-%lld", (long long)f->seq);
+	return (struct result){
+		.cause = f->cause,
+		.message = f->title,
+		.excerpt = last ? last->excerpt : (struct span){ 0 },
+		.package = f->package,
+		.test = f->test,
+		.file = f->file,
+		.line = f->line,
+		.severity = f->severity,
+		.fingerprint = f->fingerprint,
+		.baseline = f->state == FAULT_RESOLVED || f->state == FAULT_MERGED	? "absent"
+			    : f->state == FAULT_REGRESSED || f->count < 2		? "new"
+										: "unchanged",
+		.suppressed = f->state == FAULT_IGNORED ? TR("ignored in the fault library", "已在故障库中忽略") : NULL,
+		.owner = f->owner,
+		.id = span_of(id),
+		.count = f->count,
+	};
+}
+
+void sarif_write_faults(const struct fault *faults, const struct finding *lasts, size_t n, struct buf *ret)
+{
+	struct sarif s = { .j = { .to = ret } };
+
+	for (size_t i = 0; i < n; i++)
+		rule_index(&s.rules, faults[i].cause, true);
+	begin(&s);
+	open_list(&s.j, "results");
+	for (size_t i = 0; i < n; i++) {
+		char id[32];
+		struct result one = of_fault(&faults[i], lasts ? &lasts[i] : NULL, id);
+		put_result(&s, &one);
+	}
+	json_close(&s.j, ']');
+	end(&s);
+}

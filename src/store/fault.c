@@ -1,0 +1,573 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "model/fingerprint.h"
+#include "model/report_read.h"
+#include "store/state.h"
+
+const char *const fault_state_words[] = { "open", "regressed", "resolved", "ignored", "merged", NULL };
+
+static int no_memory(struct err *e)
+{
+	return err_set(e, ENOMEM, TR("out of memory", "内存不足"));
+}
+
+void fault_select(const struct db *d, struct buf *sql)
+{
+	buf_adds(sql, "SELECT f.seq, f.id, f.fingerprint, f.cause, f.severity, f.title, f.project, f.package, f.test, f.file, f.line, f.state, f.count, f.first_seen,"
+		 " f.last_seen, f.first_run, f.last_run, f.first_commit, f.last_commit, f.first_url, f.last_url, f.owner, f.resolved_at, f.resolved_by, f.fix,"
+		 " f.fix_commit, f.regressed_at, f.regressions, f.ignored_until, f.merged_into, ");
+	buf_adds(sql, DB_SQL(d, "(SELECT group_concat(d.kind || ':' || d.name, char(10)) FROM defence d WHERE d.fault = f.seq), "
+			     "(SELECT group_concat(t.tag, char(10)) FROM fault_tag t WHERE t.fault = f.seq) FROM fault f",
+			     "(SELECT string_agg(d.kind || ':' || d.name, chr(10)) FROM defence d WHERE d.fault = f.seq), "
+			     "(SELECT string_agg(t.tag, chr(10)) FROM fault_tag t WHERE t.fault = f.seq) FROM fault f"));
+}
+
+static enum fault_state state_of(struct span word)
+{
+	for (int i = 0; i < FAULT_STATES; i++) {
+		if (span_eq(word, span_of(fault_state_words[i])))
+			return (enum fault_state)i;
+	}
+	return FAULT_OPEN;
+}
+
+void fault_row(const struct db_value *row, struct fault *f)
+{
+	int i = 0;
+
+	*f = (struct fault){ .seq = db_number(row[i++], 0) };
+	f->id = db_span(row[i++]);
+	f->fingerprint = db_span(row[i++]);
+	f->cause = db_span(row[i++]);
+	f->severity = (enum severity)db_number(row[i++], SEV_ERROR);
+	f->title = db_span(row[i++]);
+	f->project = db_span(row[i++]);
+	f->package = db_span(row[i++]);
+	f->test = db_span(row[i++]);
+	f->file = db_span(row[i++]);
+	f->line = (int)db_number(row[i++], 0);
+	f->state = state_of(db_span(row[i++]));
+	f->count = db_number(row[i++], 0);
+	f->first_seen = db_number(row[i++], 0);
+	f->last_seen = db_number(row[i++], 0);
+	f->first_run = db_span(row[i++]);
+	f->last_run = db_span(row[i++]);
+	f->first_commit = db_span(row[i++]);
+	f->last_commit = db_span(row[i++]);
+	f->first_url = db_span(row[i++]);
+	f->last_url = db_span(row[i++]);
+	f->owner = db_span(row[i++]);
+	f->resolved_at = db_number(row[i++], 0);
+	f->resolved_by = db_span(row[i++]);
+	f->fix = db_span(row[i++]);
+	f->fix_commit = db_span(row[i++]);
+	f->regressed_at = db_number(row[i++], 0);
+	f->regressions = db_number(row[i++], 0);
+	f->ignored_until = db_number(row[i++], 0);
+	f->merged_into = db_number(row[i++], 0);
+	f->defences = db_span(row[i++]);
+	f->tags = db_span(row[i++]);
+}
+
+/* ---- filters ---- */
+
+#define ARGS_MAX 24
+#define WORD_MAX 400
+
+struct query {
+	struct buf sql;
+	struct db_value args[ARGS_MAX];
+	size_t n;
+	struct arena mem;
+	bool bad;
+};
+
+static void query_free(struct query *q)
+{
+	buf_free(&q->sql);
+	arena_free(&q->mem);
+}
+
+static void query_free_cleanup(struct query *q)
+{
+	query_free(q);
+}
+
+/* "condition ?" with the next parameter in the place of its '?'. */
+static void add(struct query *q, const char *condition, struct db_value v)
+{
+	struct span rest = span_of(condition), head = span_cut(&rest, '?');
+
+	q->args[q->n++] = v;
+	buf_addf(&q->sql, " AND %.*s?%zu%.*s", SPAN_ARG(head), q->n, SPAN_ARG(rest));
+}
+
+/* '*' is any run of bytes; a word without one is meant exactly. */
+static void add_word(struct query *q, const char *column, const char *word)
+{
+	CLEANUP(buf_free) struct buf like = { 0 };
+	char condition[96];
+	bool glob = word && strchr(word, '*');
+
+	if (!word)
+		return;
+	snprintf(condition, sizeof(condition), glob ? "%s LIKE ? ESCAPE '!'" : "%s = ?", column);
+	for (const char *c = word; *c && like.len < WORD_MAX; c++) {
+		if (glob && (*c == '%' || *c == '_' || *c == '!'))
+			buf_addc(&like, '!');
+		buf_addc(&like, glob && *c == '*' ? '%' : *c);
+	}
+	struct span copy = arena_span(&q->mem, like.p ? buf_view(&like) : S(""));
+	q->bad |= like.bad || !copy.p;
+	add(q, condition, db_text(copy));
+}
+
+/* Every three neighbouring letters must be in the index; whether they stand together, the text says. */
+static void add_trigrams(struct query *q, struct span text)
+{
+	CLEANUP(buf_free) struct buf match = { 0 };
+	struct span rest = text;
+	int n = 0;
+
+	while (rest.n && n < 32) {
+		size_t len = 0, first = 0;
+		uint32_t cp;
+		for (int i = 0; i < 3 && len < rest.n; i++) {
+			len += utf8_decode(span_from(rest, len), &cp);
+			first = i ? first : len;
+			if (i == 2) {
+				buf_adds(&match, n++ ? " AND \"" : "\"");
+				for (size_t k = 0; k < len; k++) {
+					if (rest.p[k] == '"')
+						buf_addc(&match, '"');
+					buf_addc(&match, rest.p[k]);
+				}
+				buf_addc(&match, '"');
+			}
+		}
+		rest = span_from(rest, first);
+	}
+	if (!n)
+		return; /* one or two letters: all texts are looked at */
+	struct span copy = arena_span(&q->mem, buf_view(&match));
+	q->bad |= match.bad || !copy.p;
+	add(q, "f.seq IN (SELECT rowid FROM fault_find WHERE fault_find MATCH ?)", db_text(copy));
+}
+
+static void add_text(struct query *q, const struct db *d, const char *text)
+{
+	CLEANUP(buf_free) struct buf lower = { 0 }, like = { 0 };
+
+	for (const char *c = text; *c && lower.len < WORD_MAX; c++) {
+		char l = *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c;
+		if (l == '%' || l == '_' || l == '!')
+			buf_addc(&like, '!');
+		buf_addc(&lower, l);
+		buf_addc(&like, l);
+	}
+	struct span low = arena_span(&q->mem, buf_view(&lower));
+	const char *all = arena_printf(&q->mem, "%%%s%%", buf_str(&like));
+	q->bad |= lower.bad || like.bad || !low.p || !all;
+	if (q->bad || !low.n)
+		return;
+	if (d->postgres) {
+		add(q, "f.seq IN (SELECT t.fault FROM fault_text t WHERE t.body LIKE ? ESCAPE '!')", db_textz(all));
+		return;
+	}
+	add_trigrams(q, low);
+	add(q, "EXISTS (SELECT 1 FROM fault_text t WHERE t.fault = f.seq AND instr(t.body, ?) > 0)", db_text(low));
+}
+
+static bool asks_state(const struct fault_filter *f, enum fault_state s)
+{
+	struct span words = span_of(f->state);
+
+	if (!words.n)
+		return s != FAULT_MERGED;
+	while (words.n) {
+		if (span_eq(span_trim(span_cut(&words, ',')), span_of(fault_state_words[s])))
+			return true;
+	}
+	return false;
+}
+
+static void add_filter(struct query *q, const struct db *d, const struct fault_filter *f)
+{
+	add_word(q, "f.cause", f->cause);
+	add_word(q, "f.owner", f->owner);
+	add_word(q, "f.package", f->package);
+	add_word(q, "f.project", f->project);
+	add_word(q, "f.test", f->test);
+	if (f->tag)
+		add(q, "EXISTS (SELECT 1 FROM fault_tag t WHERE t.fault = f.seq AND t.tag = ?)", db_textz(f->tag));
+	if (f->seen_since) { /* the day is in the indexes */
+		add(q, "f.last_day >= ?", db_int(f->seen_since / DAY_NSEC));
+		add(q, "f.last_seen >= ?", db_int(f->seen_since));
+	}
+	if (f->seen_before)
+		add(q, "f.last_seen < ?", db_int(f->seen_before));
+	if (f->first_since)
+		add(q, "f.first_seen >= ?", db_int(f->first_since));
+	if (f->no_defence)
+		buf_adds(&q->sql, " AND NOT EXISTS (SELECT 1 FROM defence d WHERE d.fault = f.seq)");
+	if (f->text)
+		add_text(q, d, f->text);
+}
+
+static void add_states(struct query *q, const struct fault_filter *f)
+{
+	bool any = false;
+
+	buf_adds(&q->sql, " WHERE f.state IN (");
+	for (int s = 0; s < FAULT_STATES; s++) {
+		if (!asks_state(f, (enum fault_state)s))
+			continue;
+		buf_addf(&q->sql, "%s'%s'", any ? ", " : "", fault_state_words[s]);
+		any = true;
+	}
+	buf_adds(&q->sql, any ? ")" : "'')");
+}
+
+static int check_states(const struct fault_filter *f, struct err *e)
+{
+	struct span words = span_of(f->state);
+
+	while (words.n) {
+		struct span w = span_trim(span_cut(&words, ','));
+		if (!span_eq(w, span_of(fault_state_words[state_of(w)])))
+			return err_set(e, EINVAL, TR("unknown state '%.*s': open, regressed, resolved, ignored or merged", "未知状态“%.*s”：可用 open、regressed、resolved、ignored、merged"),
+				       (int)(w.n < 40 ? w.n : 40), w.p);
+	}
+	return 0;
+}
+
+struct handing {
+	fault_fn *fn;
+	void *ctx;
+	int64_t n;
+	bool stopped;
+};
+
+static int hand_fault(void *ctx, const struct db_value *row, size_t n)
+{
+	struct handing *h = ctx;
+	struct fault f;
+
+	fault_row(row, &f);
+	h->n++;
+	int r = h->fn(h->ctx, &f);
+	h->stopped |= r > 0;
+	return r;
+}
+
+static int ask(struct store *s, struct query *q, struct handing *h, struct err *e)
+{
+	if (q->bad || q->sql.bad)
+		return no_memory(e);
+	int64_t n = db_query(s->db, buf_str(&q->sql), q->args, q->n, hand_fault, h, e);
+	return n < 0 ? (int)n : 0;
+}
+
+/* States one after the other: each is an index, read from its end. */
+static int faults_by_state(struct store *s, const struct fault_filter *f, struct handing *h, struct err *e)
+{
+	static const enum fault_state order[] = { FAULT_REGRESSED, FAULT_OPEN, FAULT_IGNORED, FAULT_RESOLVED, FAULT_MERGED };
+	int64_t skip = f->offset;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(order) && !h->stopped && (!f->limit || h->n < f->limit); i++) {
+		CLEANUP(query_free) struct query q = { 0 };
+		int64_t there = 0;
+		if (!asks_state(f, order[i]))
+			continue;
+		if (skip) {
+			struct fault_filter one = *f;
+			one.state = fault_state_words[order[i]];
+			r = store_faults_count(s, &one, &there, e);
+			if (r < 0)
+				return r;
+			if (there <= skip) {
+				skip -= there;
+				continue;
+			}
+		}
+		fault_select(s->db, &q.sql);
+		buf_addf(&q.sql, " WHERE f.state = '%s'", fault_state_words[order[i]]);
+		add_filter(&q, s->db, f);
+		buf_addf(&q.sql, " ORDER BY f.last_day DESC, f.last_seen DESC, f.seq DESC LIMIT %lld OFFSET %lld", f->limit ? (long long)(f->limit - h->n) : INT64_MAX, (long long)skip);
+		skip = 0;
+		r = ask(s, &q, h, e);
+	}
+	return r;
+}
+
+int store_faults(struct store *s, const struct fault_filter *f, fault_fn *fn, void *ctx, struct err *e)
+{
+	static const char *const orders[] = { [ORDER_LAST] = "f.last_day DESC, f.last_seen", [ORDER_FIRST] = "f.first_seen", [ORDER_COUNT] = "f.count" };
+	CLEANUP(query_free) struct query q = { 0 };
+	struct handing h = { .fn = fn, .ctx = ctx };
+
+	int r = check_states(f, e);
+	if (r < 0)
+		return r;
+	if (f->order == ORDER_STATE)
+		return faults_by_state(s, f, &h, e);
+	fault_select(s->db, &q.sql);
+	add_states(&q, f);
+	add_filter(&q, s->db, f);
+	buf_addf(&q.sql, " ORDER BY %s DESC, f.seq DESC LIMIT %lld OFFSET %lld", orders[f->order], f->limit ? (long long)f->limit : INT64_MAX, (long long)f->offset);
+	return ask(s, &q, &h, e);
+}
+
+int store_faults_count(struct store *s, const struct fault_filter *f, int64_t *ret, struct err *e)
+{
+	CLEANUP(query_free) struct query q = { 0 };
+
+	int r = check_states(f, e);
+	if (r < 0)
+		return r;
+	buf_adds(&q.sql, "SELECT count(*) FROM fault f");
+	add_states(&q, f);
+	add_filter(&q, s->db, f);
+	return q.bad || q.sql.bad ? no_memory(e) : db_get(s->db, buf_str(&q.sql), q.args, q.n, 0, ret, e);
+}
+
+/* ---- one ---- */
+
+struct getting {
+	struct arena *mem;
+	struct fault *ret;
+	int found;
+};
+
+static int take_fault(void *ctx, const struct fault *f)
+{
+	struct getting *g = ctx;
+	struct fault *r = g->ret;
+	struct span *const texts[] = { &r->id, &r->fingerprint, &r->cause, &r->title, &r->project, &r->package, &r->test, &r->file, &r->owner, &r->first_run,
+		&r->last_run, &r->first_commit, &r->last_commit, &r->first_url, &r->last_url, &r->resolved_by, &r->fix, &r->fix_commit, &r->defences, &r->tags };
+
+	if (g->found++)
+		return 0;
+	*r = *f;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		if (!texts[i]->p)
+			continue;
+		*texts[i] = arena_span(g->mem, *texts[i]);
+		if (!texts[i]->p)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int get_by(struct store *s, const char *condition, struct db_value v, struct getting *g, struct err *e)
+{
+	CLEANUP(query_free) struct query q = { 0 };
+	struct handing h = { .fn = take_fault, .ctx = g };
+
+	fault_select(s->db, &q.sql);
+	buf_adds(&q.sql, " WHERE 1 = 1");
+	add(&q, condition, v);
+	buf_adds(&q.sql, " LIMIT 3");
+	int r = ask(s, &q, &h, e);
+	return r == -ENOMEM ? no_memory(e) : r;
+}
+
+#define PREFIX_MIN 6
+
+static int find(struct store *s, struct span ref, struct getting *g, struct err *e)
+{
+	struct span digits = ref;
+	char low[64];
+	int64_t seq;
+
+	if (digits.n > 2 && (digits.p[0] == 'T' || digits.p[0] == 't') && digits.p[1] == '-')
+		digits = span_from(digits, 2);
+	if (digits.n < 12 && span_int(digits, &seq) && seq > 0)
+		return get_by(s, "f.seq = ?", db_int(seq), g, e);
+	if (ref.n < PREFIX_MIN || ref.n >= sizeof(low))
+		return 0;
+	for (size_t i = 0; i < ref.n; i++) {
+		char c = ref.p[i];
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')))
+			return 0;
+		low[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+	}
+	low[ref.n] = '\0';
+	/* ranges, so that the unique indexes are used: '~' and 'z~' stand behind all that an id can hold */
+	char upper[64], last[66];
+	for (size_t i = 0; i <= ref.n; i++)
+		upper[i] = low[i] >= 'a' && low[i] <= 'z' ? (char)(low[i] - 32) : low[i];
+	snprintf(last, sizeof(last), "%s~", upper);
+	CLEANUP(query_free) struct query q = { 0 };
+	struct handing h = { .fn = take_fault, .ctx = g };
+	fault_select(s->db, &q.sql);
+	buf_adds(&q.sql, DB_SQL(s->db, " WHERE (f.id >= ?1 AND f.id < ?2) OR (f.fingerprint >= ?3 AND f.fingerprint < ?4) LIMIT 3",
+				" WHERE (f.id COLLATE \"C\" >= ?1 AND f.id COLLATE \"C\" < ?2) OR (f.fingerprint COLLATE \"C\" >= ?3 AND f.fingerprint COLLATE \"C\" < ?4) LIMIT 3"));
+	char low_last[66];
+	snprintf(low_last, sizeof(low_last), "%s~", low);
+	q.args[0] = db_textz(upper);
+	q.args[1] = db_textz(last);
+	q.args[2] = db_textz(low);
+	q.args[3] = db_textz(low_last);
+	q.n = 4;
+	int r = ask(s, &q, &h, e);
+	if (r < 0 || g->found)
+		return r;
+	return get_by(s, "f.seq = (SELECT o.fault FROM fault_old o WHERE o.fingerprint = ?)", db_textz(low), g, e);
+}
+
+int store_fault_get(struct store *s, const char *ref, struct arena *mem, struct fault *ret, struct err *e)
+{
+	struct getting g = { .mem = mem, .ret = ret };
+	int64_t last = 0;
+
+	int r = find(s, span_trim(span_of(ref)), &g, e);
+	for (int hops = 0; r == 0 && g.found == 1 && ret->merged_into && hops < 8; hops++) {
+		g.found = 0;
+		r = get_by(s, "f.seq = ?", db_int(ret->merged_into), &g, e);
+	}
+	if (r < 0 || g.found == 1)
+		return r;
+	if (g.found > 1)
+		return err_set(e, EEXIST, TR("several faults begin with '%.40s': write more of it", "有多个故障以“%.40s”开头：请写得更长"), ref);
+	r = db_get(s->db, "SELECT max(seq) FROM fault", NULL, 0, 0, &last, e);
+	if (r < 0)
+		return r;
+	return last ? err_set(e, ENOENT, TR("there is no fault '%.40s' in %s; the newest is T-%lld (`tocsin fault list` shows all)",
+					    "%2$s 中没有故障“%1$.40s”；最新的是 T-%3$lld（`tocsin fault list` 查看全部）"), ref, s->db->name, (long long)last)
+		    : err_set(e, ENOENT, TR("there is no fault '%.40s': the store %s has none yet", "没有故障“%.40s”：存储 %s 中尚无任何故障"), ref, s->db->name);
+}
+
+struct days {
+	int64_t *v, first;
+	size_t n;
+};
+
+static int take_day(void *ctx, const struct db_value *row, size_t n)
+{
+	struct days *d = ctx;
+	int64_t at = db_number(row[0], 0) - d->first;
+
+	if (at >= 0 && (size_t)at < d->n)
+		d->v[at] = db_number(row[1], 0);
+	return 0;
+}
+
+int store_fault_days(struct store *s, int64_t seq, int64_t now, int64_t *counts, size_t n, struct err *e)
+{
+	struct days d = { counts, now / DAY_NSEC - (int64_t)n + 1, n };
+
+	memset(counts, 0, n * sizeof(*counts));
+	int64_t r = db_query(s->db, "SELECT day, count FROM fault_day WHERE fault = ?1 AND day >= ?2", DB_ARGS(db_int(seq), db_int(d.first)), take_day, &d, e);
+	return r < 0 ? (int)r : 0;
+}
+
+/* ---- its findings ---- */
+
+struct sights {
+	sighting_fn *fn;
+	void *ctx;
+	struct buf first, body, modules;
+	int64_t first_of; /* seq of the fault whose first body this is */
+	struct err *e;
+};
+
+static int hand_sighting(void *ctx, const struct db_value *row, size_t n)
+{
+	struct sights *w = ctx;
+	struct sighting x = { .run = db_span(row[2]), .started = db_number(row[3], 0), .project = db_span(row[4]), .branch = db_span(row[5]), .commit = db_span(row[6]),
+		.url = db_span(row[7]), .go = db_span(row[8]), .outcome = db_span(row[9]), .argv = db_span(row[10]) };
+	struct report r = { 0 };
+	int q = 0;
+
+	if (w->first_of != db_number(row[0], 0)) {
+		w->first_of = db_number(row[0], 0);
+		buf_clear(&w->first);
+		q = unpack_text(db_span(row[12]), (struct span){ 0 }, &w->first, w->e);
+	}
+	buf_clear(&w->body);
+	buf_clear(&w->modules);
+	if (q == 0 && row[1].type != DB_NULL)
+		q = unpack_text(db_span(row[1]), buf_view(&w->first), &w->body, w->e);
+	if (q == 0 && row[11].type == DB_BLOB)
+		q = unpack_text(row[11].s, (struct span){ 0 }, &w->modules, w->e);
+	if (q == 0)
+		q = body_read(row[1].type == DB_NULL ? buf_view(&w->first) : buf_view(&w->body), &r, w->e);
+	if (q < 0)
+		return q;
+	x.finding = &r.findings[0];
+	x.modules = buf_view(&w->modules);
+	q = w->fn(w->ctx, &x);
+	report_free(&r);
+	return q;
+}
+
+int store_sightings(struct store *s, int64_t seq, bool oldest_first, int64_t limit, sighting_fn *fn, void *ctx, struct err *e)
+{
+	struct sights w = { .fn = fn, .ctx = ctx, .e = e, .first_of = -1 };
+	CLEANUP(buf_free) struct buf sql = { 0 };
+
+	buf_addf(&sql, "SELECT x.fault, x.body, r.id, r.started, r.project, r.branch, r.commit_id, %s, r.go, r.outcome, r.argv, b.body, f.body FROM finding x"
+		 " JOIN run r ON r.seq = x.run JOIN fault f ON f.seq = x.fault LEFT JOIN blob b ON b.id = r.modules"
+		 " WHERE x.fault IN (SELECT seq FROM fault WHERE seq = ?1 OR merged_into = ?1) ORDER BY x.run %s, x.n LIMIT %lld",
+		 DB_SQL(s->db, "json_extract(r.ci, '$.url')", "r.ci::jsonb ->> 'url'"), oldest_first ? "ASC" : "DESC", limit ? (long long)limit : INT64_MAX);
+	if (sql.bad)
+		return no_memory(e);
+	int64_t n = db_query(s->db, buf_str(&sql), DB_ARGS(db_int(seq)), hand_sighting, &w, e);
+	buf_free(&w.first);
+	buf_free(&w.body);
+	buf_free(&w.modules);
+	return n < 0 ? (int)n : 0;
+}
+
+struct ends {
+	struct arena *mem;
+	struct finding *first, *last;
+	struct err *e;
+	bool found;
+};
+
+/* The finding, with memory that outlives its report. */
+static int keep_finding(struct span body, struct arena *mem, struct finding *ret, struct err *e)
+{
+	CLEANUP(buf_free) struct buf json = { 0 };
+	struct report r = { 0 };
+
+	int q = body_read(body, &r, e);
+	if (q < 0)
+		return q;
+	finding_json(&r, &r.findings[0], &json);
+	report_free(&r);
+	return json.bad ? no_memory(e) : finding_read(buf_view(&json), mem, ret, e);
+}
+
+static int take_ends(void *ctx, const struct db_value *row, size_t n)
+{
+	struct ends *x = ctx;
+	CLEANUP(buf_free) struct buf first = { 0 }, last = { 0 };
+
+	x->found = true;
+	int r = unpack_text(db_span(row[0]), (struct span){ 0 }, &first, x->e);
+	if (r == 0)
+		r = keep_finding(buf_view(&first), x->mem, x->first, x->e);
+	if (r == 0 && row[1].type == DB_BLOB)
+		r = unpack_text(row[1].s, buf_view(&first), &last, x->e);
+	if (r == 0)
+		r = keep_finding(buf_view(row[1].type == DB_BLOB ? &last : &first), x->mem, x->last, x->e);
+	return r < 0 ? r : 1;
+}
+
+int store_fault_ends(struct store *s, int64_t seq, struct arena *mem, struct finding *first, struct finding *last, struct err *e)
+{
+	struct ends x = { .mem = mem, .first = first, .last = last, .e = e };
+
+	int64_t n = db_query(s->db, "SELECT body, last_body FROM fault WHERE seq = ?1", DB_ARGS(db_int(seq)), take_ends, &x, e);
+	if (n < 0)
+		return (int)n;
+	return x.found ? 0 : err_set(e, ENOENT, TR("there is no fault T-%lld", "没有故障 T-%lld"), (long long)seq);
+}

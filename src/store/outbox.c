@@ -1,0 +1,197 @@
+#include <errno.h>
+
+#include "base/mem.h"
+#include "base/time.h"
+#include "store/state.h"
+
+/*
+ * Alerts owed. An alert is pending until a sender leases it, and belongs to that sender until it has said what came of it
+ * or its lease ran out: a sender that is killed loses nothing. attempts counts leases, so that an alert that kills its
+ * sender each time is seen to do so. A clock that was wrong for a while must not put an alert off for years: what was
+ * last touched in the future is due.
+ */
+#define CLOCK_SLACK (3600 * NSEC_PER_SEC)
+
+const char *const alert_state_words[] = { "pending", "leased", "delivered", "ambiguous", "misconfigured", "dead", NULL };
+
+#define ALERT_COLUMNS "id, run, channel, state, attempts, next_attempt, lease_until, lease_by, created, updated, body, error"
+
+static int no_memory(struct err *e)
+{
+	return err_set(e, ENOMEM, TR("out of memory", "内存不足"));
+}
+
+static enum alert_state state_of(struct span word)
+{
+	for (int i = 0; i < ALERT_STATES; i++) {
+		if (span_eq(word, span_of(alert_state_words[i])))
+			return (enum alert_state)i;
+	}
+	return ALERT_PENDING; /* of nobody's making: better owed than lost */
+}
+
+static void alert_from(const struct db_value *row, struct alert_row *ret)
+{
+	*ret = (struct alert_row){
+		.id = db_span(row[0]), .run = db_span(row[1]), .channel = db_span(row[2]), .state = state_of(db_span(row[3])),
+		.attempts = db_number(row[4], 0), .next_attempt = db_number(row[5], 0), .lease_until = db_number(row[6], 0),
+		.lease_by = db_span(row[7]), .created = db_number(row[8], 0), .updated = db_number(row[9], 0),
+		.body = db_span(row[10]), .error = db_span(row[11]),
+	};
+}
+
+int outbox_add(struct store *s, const char *id, const char *run, const char *channel, struct span body, int64_t now, struct err *e)
+{
+	int64_t n = db_run(s->db, "INSERT INTO alert(id, run, channel, state, attempts, next_attempt, lease_until, created, updated, body)"
+			   " VALUES (?1, ?2, ?3, 'pending', 0, ?4, 0, ?4, ?4, ?5) ON CONFLICT (id) DO NOTHING",
+			   DB_ARGS(db_textz(id), db_textz(run), db_textz(channel), db_int(now), db_blob(body.p ? body : S(""))), e);
+
+	return n < 0 ? (int)n : n == 0;
+}
+
+/* ---- leasing ---- */
+
+struct leasing {
+	const char *by;
+	int64_t now, lease, max;
+	struct arena mem;
+	struct alert_row *rows;
+	size_t n, cap;
+	struct err *e;
+};
+
+static bool keep(struct arena *mem, struct span *s)
+{
+	if (!s->p)
+		return true;
+	*s = arena_span(mem, *s);
+	return s->p;
+}
+
+static int take_leased(void *ctx, const struct db_value *row, size_t n)
+{
+	struct leasing *x = ctx;
+	struct alert_row a;
+
+	alert_from(row, &a);
+	if (!mem_grow(&x->rows, &x->cap, x->n, sizeof(*x->rows)) || !keep(&x->mem, &a.id) || !keep(&x->mem, &a.run) || !keep(&x->mem, &a.channel) ||
+	    !keep(&x->mem, &a.lease_by) || !keep(&x->mem, &a.body) || !keep(&x->mem, &a.error))
+		return no_memory(x->e);
+	x->rows[x->n++] = a;
+	return 0;
+}
+
+#define LEASE_HEAD "UPDATE alert SET state = 'leased', lease_by = ?1, lease_until = ?2, attempts = attempts + 1, updated = ?3 WHERE id IN (SELECT id FROM alert" \
+	" WHERE (state = 'pending' AND (next_attempt <= ?3 OR updated > ?4)) OR (state = 'leased' AND (lease_until <= ?3 OR updated > ?4))" \
+	" ORDER BY next_attempt, id LIMIT ?5"
+#define LEASE_TAIL ") RETURNING " ALERT_COLUMNS
+
+static int lease_all(struct store *s, void *ctx, struct err *e)
+{
+	struct leasing *x = ctx;
+
+	arena_free(&x->mem);
+	x->n = 0;
+	x->e = e;
+	int64_t n = db_query(s->db, DB_SQL(s->db, LEASE_HEAD LEASE_TAIL, LEASE_HEAD " FOR UPDATE SKIP LOCKED" LEASE_TAIL),
+			     DB_ARGS(db_textz(x->by), db_int(x->now + x->lease), db_int(x->now), db_int(x->now + CLOCK_SLACK), db_int(x->max)), take_leased, x, e);
+	return n < 0 ? (int)n : 0;
+}
+
+static bool any_due(struct store *s, int64_t now, struct err *e, int *r)
+{
+	int64_t n = 0;
+
+	*r = db_get(s->db, "SELECT count(*) FROM (SELECT 1 FROM alert WHERE (state = 'pending' AND (next_attempt <= ?1 OR updated > ?2))"
+		    " OR (state = 'leased' AND (lease_until <= ?1 OR updated > ?2)) LIMIT 1) a", DB_ARGS(db_int(now), db_int(now + CLOCK_SLACK)), 0, &n, e);
+	return n > 0;
+}
+
+/* The rows are handed over after the commit: before it nothing is leased. */
+int outbox_lease(struct store *s, const char *by, int64_t now, int64_t lease, int max, alert_fn *fn, void *ctx, struct err *e)
+{
+	struct leasing x = { .by = by, .now = now, .lease = lease, .max = max };
+	int r;
+
+	if (!any_due(s, now, e, &r)) /* asked often: that must not lock out writers */
+		return r;
+	r = store_transact(s, lease_all, &x, e);
+	int said = 0;
+	for (size_t i = 0; r == 0 && said == 0 && fn && i < x.n; i++)
+		said = fn(ctx, &x.rows[i]);
+	mem_free(x.rows);
+	arena_free(&x.mem);
+	if (r < 0)
+		return r;
+	return said < 0 ? said : (int)x.n;
+}
+
+/* ---- what came of it ---- */
+
+static int not_ours(struct store *s, const char *id, const char *by, struct err *e)
+{
+	int64_t n = 0;
+	int r = db_get(s->db, "SELECT count(*) FROM alert WHERE id = ?1", DB_ARGS(db_textz(id)), 0, &n, e);
+
+	if (r < 0)
+		return r;
+	if (!n)
+		return err_set(e, ENOENT, TR("there is no alert %s", "没有告警 %s"), id);
+	return err_set(e, ESTALE, by ? TR("alert %s is another sender's by now", "告警 %s 已由其他发送者接手") : TR("alert %s is being sent at this moment", "告警 %s 正在发送中"), id);
+}
+
+/* by NULL: the user, who may change whatever is not just being sent. */
+int outbox_settle(struct store *s, const char *id, const char *by, enum alert_state state, const char *error, int64_t next, int64_t now, struct err *e)
+{
+	int64_t n = db_run(s->db, by ? "UPDATE alert SET state = ?2, error = ?3, next_attempt = ?4, lease_until = 0, lease_by = NULL, updated = ?5"
+				  " WHERE id = ?1 AND state = 'leased' AND lease_by = ?6"
+				: "UPDATE alert SET state = ?2, error = ?3, next_attempt = ?4, lease_until = 0, lease_by = NULL, updated = ?5"
+				  " WHERE id = ?1 AND (state <> 'leased' OR lease_until <= ?5)",
+			   (const struct db_value[]){ db_textz(id), db_textz(alert_state_words[state]), db_textz(error), db_int(state == ALERT_PENDING ? next : 0), db_int(now), db_textz(by) },
+			   by ? 6 : 5, e);
+
+	if (n != 0)
+		return n < 0 ? (int)n : 0;
+	return not_ours(s, id, by, e);
+}
+
+/* ---- looking ---- */
+
+struct listing {
+	alert_fn *fn;
+	void *ctx;
+};
+
+static int list_row(void *ctx, const struct db_value *row, size_t n)
+{
+	const struct listing *l = ctx;
+	struct alert_row a;
+
+	alert_from(row, &a);
+	return l->fn(l->ctx, &a);
+}
+
+int outbox_list(struct store *s, const char *state, alert_fn *fn, void *ctx, struct err *e)
+{
+	struct listing l = { fn, ctx };
+	int64_t n = state ? db_query(s->db, "SELECT " ALERT_COLUMNS " FROM alert WHERE state = ?1 ORDER BY created, id", DB_ARGS(db_textz(state)), list_row, &l, e)
+			  : db_query(s->db, "SELECT " ALERT_COLUMNS " FROM alert ORDER BY created, id", NULL, 0, list_row, &l, e);
+
+	return n < 0 ? (int)n : 0;
+}
+
+static int count_row(void *ctx, const struct db_value *row, size_t n)
+{
+	int64_t *counts = ctx;
+
+	counts[state_of(db_span(row[0]))] += db_number(row[1], 0);
+	return 0;
+}
+
+int outbox_counts(struct store *s, int64_t ret[ALERT_STATES], struct err *e)
+{
+	memset(ret, 0, ALERT_STATES * sizeof(*ret));
+	int64_t n = db_query(s->db, "SELECT state, count(*) FROM alert GROUP BY state", NULL, 0, count_row, ret, e);
+
+	return n < 0 ? (int)n : 0;
+}
