@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Speed and memory beside the tools that people use today, as ratios within one run.
 
-usage: bench.py [WORD…]     start, gotest, gotest-long, stream, log, nested: only these
-Environment: TOCSIN (build/tocsin); BENCH_MB, size of the generated files (500); BENCH_DIR, where they are kept.
+usage: bench.py [WORD…]     start, gotest, gotest-long, stream, log, nested, record, store, postgres: only these
+Environment: TOCSIN (build/tocsin); BENCH_MB, size of the generated files (500); BENCH_DIR, where they are kept;
+BENCH_FINDINGS, size of the store that is filled (1000000).
 Prints a table and writes bench/results.md.
 """
 import os
@@ -15,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import store
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -34,6 +37,9 @@ NESTED = re.compile(r"(go [a-z]+(?: \(\w+\))?) ([+-][\d.]+) ms \(([\d.]+) -> ([\
 class Row:
     def __init__(self, measure, ours, theirs, ratio, reach="", met=None):
         self.cells = [measure, ours, theirs, ratio, reach, "" if met is None else "yes" if met else "NO"]
+
+
+FILL = os.path.join(os.path.dirname(TOCSIN), "bench", "store_fill")
 
 
 def child_env(**more):
@@ -203,7 +209,9 @@ def bench_nested():
         yield Row("bench/nested.py", f"exit status {done.returncode}", "", "", "0", False)
 
 
-BENCHES = {"start": bench_start, "gotest": bench_gotest, "gotest-long": bench_gotest_long, "stream": bench_stream, "log": bench_log, "nested": bench_nested}
+BENCHES = {"start": bench_start, "gotest": bench_gotest, "gotest-long": bench_gotest_long, "stream": bench_stream, "log": bench_log, "nested": bench_nested,
+           "record": lambda: store.bench_record(Row, TOCSIN), "store": lambda: store.bench_sqlite(Row, TOCSIN, FILL),
+           "postgres": lambda: store.bench_postgres(Row, TOCSIN, FILL)}
 
 
 def machine():

@@ -2,9 +2,11 @@
 """Write a long, lifelike `go test` output: the same bytes for the same arguments.
 
 usage: gen_stream.py json|text MEGABYTES >FILE
+       gen_stream.py tests NUMBER FAILURES [SEED] >FILE
 
 Many packages, six at a time interleaved; tests, subtests, parallel tests; output lines of the kinds that
-real suites print; two failures and one panic somewhere in the middle and none elsewhere.
+real suites print; two failures and one panic somewhere in the middle and none elsewhere. "tests": one run of so many tests in packages of
+100, of which so many fail, each in its own way; another SEED is the same run on another day: other times and values.
 """
 import json
 import random
@@ -140,7 +142,35 @@ def block(form, with_failures):
     return "".join(out).encode()
 
 
+def suite(tests, failures, seed):
+    """A run of `go test -json`: the same tests fail for every seed."""
+    rnd = random.Random(20261121 + seed)
+    every = max(tests // failures, 1) if failures else tests + 1
+    for first in range(0, tests, 100):
+        path, bad = f"example.com/shop/internal/svc{first // 100:03d}", False
+        yield as_json(rnd, path, ("start", None, None))
+        for i in range(first, min(first + 100, tests)):
+            name, fails = f"Test{WORDS[i % 5].split()[0].title()}{i:05d}", i % every == every // 2 and i // every < failures
+            bad |= fails
+            yield as_json(rnd, path, ("run", name, None))
+            yield as_json(rnd, path, ("output", name, f"=== RUN   {name}\n"))
+            for text in log_lines(rnd) if fails or rnd.random() < 0.2 else ():
+                yield as_json(rnd, path, ("output", name, text))
+            if fails:
+                yield as_json(rnd, path, ("output", name, f"    price_test.go:{i % 400 + 20}: total of order {i} at 0x{rnd.getrandbits(40):x}: got {rnd.random() * 90:.2f}, want 12.36\n"))
+            seconds, end = rnd.choice((0.0, 0.0, 0.01, 0.02, 0.31)), "fail" if fails else "pass"
+            yield as_json(rnd, path, ("output", name, f"--- {end.upper()}: {name} ({seconds:.2f}s)\n"))
+            yield as_json(rnd, path, (end, name, seconds))
+        yield as_json(rnd, path, ("output", None, "FAIL\n" if bad else "PASS\n"))
+        yield as_json(rnd, path, ("output", None, f"{'FAIL' if bad else 'ok  '}\t{path}\t0.412s\n"))
+        yield as_json(rnd, path, ("fail" if bad else "pass", None, 0.412))
+
+
 def main():
+    if sys.argv[1] == "tests":
+        for line in suite(*(int(a) for a in [*sys.argv[2:], "0"][:3])):
+            sys.stdout.write(line)
+        return
     form, size = sys.argv[1], int(sys.argv[2]) * MB
     good, bad = block(form, False), block(form, True)
     written = n = 0

@@ -248,7 +248,7 @@ static void make_run(struct report *r, long run, long runs, const long *faults, 
 {
 	uint64_t x = (uint64_t)run * 104729 + (uint64_t)plan.seed;
 
-	*r = (struct report){ .is_run = true, .argv = { argv_words, 5 }, .cwd = "/builds/shop", .project = "git.example.com/shop", .module = "git.example.com/shop",
+	*r = (struct report){ .is_run = true, .argv = { argv_words, 5 }, .cwd = "/builds/shop", .project = "git.example.com/shop",
 		.base_branch = "main", .outcome = OUTCOME_FAILED, .cause = CAUSE_TEST_FAIL, .exit_code = 1, .ending = { .how = END_EXIT, .code = 1 },
 		.go_version = "go1.26.8", .summary = "tests failed" };
 	r->started = NOW - DAYS * DAY + (int64_t)((double)run / (double)runs * DAYS * (double)DAY);

@@ -7,6 +7,7 @@
 #include "cli/junit.h"
 #include "cli/opt.h"
 #include "cli/sink.h"
+#include "cli/usual.h"
 #include "cli/view.h"
 #include "cli/where.h"
 #include "config/config.h"
@@ -44,6 +45,7 @@ struct session {
 	const char *top;        /* of the working tree; NULL: none */
 	int64_t keep_age, keep_bytes; /* how long runs are kept; 0: for ever */
 	struct owners *owners;
+	struct usual_times usual; /* for the live view */
 	bool excused;           /* all that failed is in quarantine */
 	struct judge *judge; /* of the attempt at hand; lives until the next one */
 	struct attempt *tries;

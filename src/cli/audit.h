@@ -52,8 +52,14 @@ struct audit_repair { /* mean time from seen (or back again) to resolved */
 	int64_t n_before, n_after;
 };
 
+struct audit_time {
+	int64_t begin, end;
+};
+
 struct audit_fault {
 	struct fault f;
+	struct audit_time *times; /* seen, or back again, until resolved */
+	size_t n_times, cap_times;
 	struct audit_defence *defences;
 	size_t n, cap;
 	bool promised;        /* something was linked, if only a contract that is gone */
@@ -97,6 +103,7 @@ struct auditing {
 	struct audit *a;
 	struct arena *mem;
 	struct gotree tree;
+	size_t sorted; /* of the faults; those that a contract brought in stand behind */
 	bool no_memory;
 };
 void audit_add(struct auditing *x, enum audit_kind kind, enum severity severity, const struct audit_fault *f, const struct audit_defence *d, const char *file,

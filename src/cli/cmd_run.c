@@ -10,6 +10,7 @@
 #include "cli/attempt.h"
 #include "cli/cmd.h"
 #include "cli/history.h"
+#include "cli/run_config.h"
 #include "cli/sarif.h"
 #include "model/redact_report.h"
 #include "parse/gotest.h"
@@ -216,6 +217,7 @@ static void session_close(struct session *s)
 	config_free(s->config);
 	lines_free(&s->events);
 	view_close(&s->view);
+	usual_free(&s->usual);
 	arena_free(&s->mem);
 }
 
@@ -434,24 +436,40 @@ static int run_session(struct session *s)
 	return n;
 }
 
+/* What no flag says, tocsin.yaml may. */
+static int configure(struct session *s, const struct args *a, struct run_values *o, struct err *e)
+{
+	struct argv user = { a->v, a->n };
+	struct gocmd cmd;
+
+	int r = history_config(s, e);
+	if (r < 0)
+		return r;
+	gocmd_read(&user, &cmd);
+	config_speak(s->config);
+	return run_configure(s->config, verb_find("run"), a, cmd.is_test, o, e);
+}
+
 static int run(void *values, const struct args *a)
 {
-	const struct run_values *o = values;
+	struct run_values *o = values;
 	struct session s = { .o = o };
 	struct err e;
 
 	if (!a->n)
 		return say_usage("run", TR("no command to run. For example: tocsin run -- go test ./...",
 					   "没有要运行的命令。例如：tocsin run -- go test ./..."));
-	int r = check_retry(o, &e);
+	int r = configure(&s, a, o, &e);
 	if (r == 0)
-		r = history_config(&s, &e);
+		r = check_retry(o, &e);
 	if (r == 0)
 		r = session_open(&s, o, a, &e);
 	if (r < 0) {
 		session_close(&s);
 		return r == -ENOMEM ? (say_error("%s", e.msg), EXIT_OWN) : say_usage("run", e.msg);
 	}
+	history_notes(&s);
+	history_usual(&s);
 	r = run_session(&s);
 	session_close(&s);
 	return r;

@@ -262,15 +262,18 @@ static int run_check(void *values, const struct args *a)
 	CLEANUP(mem_free) struct check_lines *lines = mem_zalloc(sizeof(*lines));
 	struct task t;
 	struct err e;
-	int wrong = 0, r = begin(&t, o, &e);
+	int wrong = 0;
 
-	if (r == 0 && !lines)
-		r = err_set(&e, ENOMEM, TR("out of memory", "内存不足"));
+	if (!lines) {
+		say_error(TR("no memory", "内存不足"));
+		return EXIT_OWN;
+	}
+	int r = begin(&t, o, &e);
 	if (r == 0)
 		r = open_store(&t, STORE_AS_IS, true, &e);
 	if (r == 0)
 		r = wrong = store_check(t.s, keep_check, lines, &e);
-	else if (r == -EUCLEAN && lines) { /* so damaged that it cannot be opened: that is an answer */
+	else if (r == -EUCLEAN) { /* so damaged that it cannot be opened: that is an answer */
 		keep_check(lines, false, e.msg);
 		r = wrong = 1;
 	}

@@ -88,5 +88,5 @@ void fault_table(struct buf *b, const struct term *t, const struct fault_list *l
 
 extern const struct verb verb_fault_list, verb_fault_show, verb_fault_search, verb_fault_resolve, verb_fault_reopen, verb_fault_ignore,
 	verb_fault_assign, verb_fault_tag, verb_fault_merge, verb_fault_note, verb_fault_link, verb_fault_import, verb_fault_export,
-	verb_fault_flaky, verb_fault_tests;
+	verb_fault_flaky, verb_fault_tests, verb_fault_audit, verb_fault_contract;
 #endif

@@ -12,18 +12,20 @@ struct counts {
 	size_t fresh, there;
 };
 
+#define BATCH 500 /* in one transaction */
+
 /* Whether each is there already is known only by trying; the list was checked whole before. */
 static int import_all(struct fault_task *t, const struct incidents *l, struct counts *c, struct err *e)
 {
-	int r = 0;
-
-	for (size_t i = 0; i < l->n && r >= 0; i++) {
-		int64_t seq;
-		r = store_fault_import(t->s, &l->v[i], t->now, &seq, e);
-		c->there += r > 0;
-		c->fresh += r == 0;
+	for (size_t i = 0; i < l->n; i += BATCH) {
+		size_t n = l->n - i < BATCH ? l->n - i : BATCH, fresh;
+		int r = store_faults_import(t->s, l->v + i, n, t->now, &fresh, e);
+		if (r < 0)
+			return r;
+		c->fresh += fresh;
+		c->there += n - fresh;
 	}
-	return r < 0 ? r : 0;
+	return 0;
 }
 
 static void say_counts(struct fault_task *t, const struct import_values *o, const char *file, const struct incidents *l, const struct counts *c)

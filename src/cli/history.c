@@ -6,7 +6,6 @@
 
 #include "base/mem.h"
 #include "base/path.h"
-#include "base/redact.h"
 #include "base/time.h"
 #include "cli/open_store.h"
 #include "parse/gomod.h"
@@ -33,6 +32,12 @@ int history_config(struct session *s, struct err *e)
 	return 0;
 }
 
+void history_notes(struct session *s)
+{
+	for (size_t i = 0; i < s->config->n_notes; i++)
+		session_note(s, s->config->notes[i]);
+}
+
 /* ---- the facts beside the report ---- */
 
 /* "https://host/o/r.git", "git@host:o/r.git" → "o/r": as CI names it. */
@@ -54,19 +59,38 @@ static struct span repository(struct span url)
 	return url;
 }
 
-static const char *project_of(struct session *s, const struct report *r, const struct git_where *git)
+const char *history_project(struct arena *mem, const char *ci_repo, const struct site *where, const struct git_where *git)
 {
 	struct span name = { 0 };
 
-	if (r->ci.repo)
-		name = repository(span_of(r->ci.repo));
+	if (ci_repo)
+		name = repository(span_of(ci_repo));
 	if (!name.n && git->remote)
 		name = repository(span_of(git->remote));
-	if (!name.n && s->where.root)
-		name = span_of(s->where.root);
-	if (!name.n && s->where.cwd)
-		name = path_base(span_of(git->top ? git->top : s->where.cwd));
-	return arena_str(&s->mem, name);
+	if (!name.n && where->root)
+		name = span_of(where->root);
+	if (!name.n && where->cwd)
+		name = path_base(span_of(git->top ? git->top : where->cwd));
+	return arena_str(mem, name);
+}
+
+void history_usual(struct session *s)
+{
+	struct report r = { .argv = s->user, .cwd = s->where.shown };
+	struct git_where git = { 0 };
+	struct store *store = NULL;
+	struct err e;
+
+	if (s->o->no_store || !s->view.live || !s->where.cwd)
+		return;
+	ci_read(&s->mem, &r.ci);
+	if (git_where(s->where.cwd, &s->mem, &git, &e) < 0)
+		git = (struct git_where){ 0 };
+	r.project = history_project(&s->mem, r.ci.repo, &s->where, &git);
+	/* What is wrong with the store is said when the run is recorded. */
+	if (store_open(s->store_uri, STORE_READONLY, &store, &e) == 0 && usual_load(store, store_series(&r), &s->usual, &e) == 0)
+		view_usual(&s->view, &s->usual);
+	store_close(store);
 }
 
 static void read_modules(struct session *s, struct report *r)
@@ -104,19 +128,6 @@ static void read_tree(struct session *s, struct report *r, const struct git_wher
 	r->tree_known = git_tree_state(git->top, r->started, own, &r->tree, &e) == 0;
 }
 
-/* A test may be named by a secret: t.Run(token, …). */
-static void clean_names(struct session *s)
-{
-	for (size_t i = 0; i < s->tests.n; i++) {
-		struct test_result *t = &s->tests.v[i];
-		CLEANUP(buf_free) struct buf clean = { 0 };
-		if (!redact_any(NULL, t->test))
-			continue;
-		redact_text(NULL, t->test, &clean);
-		t->test = clean.bad ? S("?") : arena_span(&s->mem, buf_view(&clean));
-	}
-}
-
 void history_facts(struct session *s, struct report *r)
 {
 	struct git_where git = { 0 };
@@ -125,13 +136,12 @@ void history_facts(struct session *s, struct report *r)
 	if (s->where.cwd && git_where(s->where.cwd, &s->mem, &git, &e) < 0)
 		git = (struct git_where){ 0 };
 	s->top = git.top;
-	r->project = project_of(s, r, &git);
+	r->project = history_project(&s->mem, r->ci.repo, &s->where, &git);
 	r->base_branch = s->base_branch ? s->base_branch : r->ci.base ? r->ci.base : git.base;
 	if (!r->ci.name && !r->ci.commit)
 		r->ci.commit = git.commit;
 	if (!r->ci.name && !r->ci.branch)
 		r->ci.branch = git.branch;
-	clean_names(s);
 	r->results = s->tests.v;
 	r->n_results = s->tests.n;
 	if (s->tests.full)

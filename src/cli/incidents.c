@@ -147,6 +147,10 @@ static const char *string(struct reading *r, struct span s)
 	if (!s.n)
 		return NULL;
 	redact_text(NULL, s, &clean);
+	for (size_t i = 0; i < clean.len; i++) { /* it becomes a C string */
+		if (!clean.p[i])
+			clean.p[i] = '?';
+	}
 	const char *copy = clean.bad ? NULL : arena_str(&r->list->mem, buf_view(&clean));
 	r->bad |= !copy;
 	return copy;

@@ -9,7 +9,7 @@
 /* One file's tree against the rows of keys.def. */
 
 #define SHOWN     60
-#define PATH_MAX_ 128 /* of a key's path; none is longer */
+#define KEY_MAX 128 /* of a key's path; none is longer */
 
 struct checker {
 	struct config *c;
@@ -128,7 +128,7 @@ static void check_unique(struct checker *ch, enum config_id id, const struct yam
 
 static bool check_entries(struct checker *ch, const struct config_key *k, const struct yaml *v)
 {
-	char prefix[PATH_MAX_];
+	char prefix[KEY_MAX];
 	size_t before = ch->c->n_errors;
 
 	if (v->kind != YAML_LIST) {
@@ -207,16 +207,16 @@ static struct span name_below(enum config_id id, struct span prefix)
 
 static void unknown_key(struct checker *ch, struct span prefix, const struct yaml *key)
 {
-	char names[2 * CFG_KEYS][PATH_MAX_];
+	char names[2 * CFG_KEYS][KEY_MAX];
 	const char *list[2 * CFG_KEYS];
 	size_t n = 0;
 
 	for (enum config_id id = 0; id < CFG_KEYS; id++) {
 		struct span name = name_below(id, prefix), whole = config_name(id);
 		if (name.n && span_chr(name, '[') == SPAN_NONE)
-			snprintf(names[n++], PATH_MAX_, "%.*s", SPAN_ARG(name));
+			snprintf(names[n++], KEY_MAX, "%.*s", SPAN_ARG(name));
 		if (!prefix.n && span_chr(whole, '.') != SPAN_NONE && span_chr(whole, '[') == SPAN_NONE)
-			snprintf(names[n++], PATH_MAX_, "%.*s", SPAN_ARG(whole));
+			snprintf(names[n++], KEY_MAX, "%.*s", SPAN_ARG(whole));
 	}
 	for (size_t i = 0; i < n; i++)
 		list[i] = names[i];
@@ -246,7 +246,7 @@ static bool is_section(struct span path)
 
 static void check_one(struct checker *ch, struct span prefix, const struct yaml *v)
 {
-	char path[PATH_MAX_];
+	char path[KEY_MAX];
 	enum config_id id = CFG_KEYS;
 
 	if (prefix.n + v->key->text.n + 2 < sizeof(path)) {
@@ -257,7 +257,7 @@ static void check_one(struct checker *ch, struct span prefix, const struct yaml 
 	if (id < CFG_KEYS) {
 		check_key(ch, id, v);
 	} else if (prefix.n + v->key->text.n + 2 < sizeof(path) && is_section(span_of(path))) {
-		strcat(path, ".");
+		snprintf(path, sizeof(path), "%.*s%s.", SPAN_ARG(prefix), v->key->text.p);
 		if (!yaml_is_nothing(v))
 			check_map(ch, path, v);
 	} else {
@@ -272,7 +272,7 @@ static void check_needed(struct checker *ch, struct span prefix, const struct ya
 		if (!(config_keys[id].flags & CONFIG_NEEDED) || !name.n ||
 		    prefix.n + name.n != config_name(id).n)
 			continue;
-		char key[PATH_MAX_];
+		char key[KEY_MAX];
 		snprintf(key, sizeof(key), "%.*s", SPAN_ARG(name));
 		if (yaml_is_nothing(yaml_get(map, key)))
 			config_error(ch->c, ch->place, map, TR("%s: is missing here", "%s：此处缺少"),

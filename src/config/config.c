@@ -107,6 +107,9 @@ static int open_file(const struct config_file *f, bool named, int *fd, struct er
 		return check_kind(*fd, named, e);
 	if (!named && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
+	/* HOME may be another's: of root, under `setpriv --reuid`. What we cannot even look for is not ours. */
+	if (!named && errno == EACCES && access(f->path, F_OK) < 0)
+		return 0;
 	return err_set(e, errno, TR(": cannot be opened: %m", "：无法打开：%m"));
 }
 
@@ -278,16 +281,14 @@ int config_read(const struct config_places *where, struct config **ret, struct e
 
 int config_load(const char *named, const char *cwd, struct config **ret, struct err *e)
 {
-	CLEANUP(mem_free) char *here = NULL;
+	CLEANUP(mem_free) char *here = cwd ? NULL : getcwd(NULL, 0); /* NULL: it is gone, and has no project */
 	struct config_places where;
 
-	if (!cwd) /* a working directory that is gone has no project */
-		cwd = here = getcwd(NULL, 0);
-	config_places(named, cwd, &where);
+	config_places(named, cwd ? cwd : here, &where);
 	int r = config_read(&where, ret, e);
-	if (r < 0 || !(*ret)->n_errors)
-		return r;
 	struct config *c = *ret;
+	if (!c || !c->n_errors)
+		return r;
 	if (c->n_errors == 1)
 		r = err_set(e, EINVAL, "%s", c->errors[0].text);
 	else

@@ -31,6 +31,8 @@ struct reader {
 };
 
 static int fail_at(const char *name, struct err *e, int line, int column, const char *fmt, va_list ap)
+	__attribute__((format(printf, 5, 0)));
+static int fail_at(const char *name, struct err *e, int line, int column, const char *fmt, va_list ap)
 {
 	char text[300];
 
@@ -102,9 +104,9 @@ static bool tab_indents(struct span text, yaml_mark_t at)
 		span_cut(&text, '\n');
 		line++;
 	}
-	while (text.n && text.p[0] == ' ')
-		text = span_from(text, 1);
-	return text.n && text.p[0] == '\t';
+	while (text.p && span_skip(&text, S(" ")))
+		;
+	return text.p && span_starts(text, S("\t"));
 }
 
 static yaml_mark_t mark_of(struct span text, size_t offset)
@@ -248,10 +250,10 @@ static int take_node(struct reader *r, struct yaml *node)
 static int take_scalar(struct reader *r, const yaml_event_t *ev)
 {
 	struct span text = { (const char *)ev->data.scalar.value, ev->data.scalar.length };
-	struct yaml *node;
+	struct yaml *node = NULL;
 
 	int n = new_node(r, YAML_SCALAR, ev, &node);
-	if (n < 0)
+	if (!node)
 		return n;
 	if (span_chr(text, '\0') != SPAN_NONE)
 		return fail_mark(r, ev->start_mark, "%s",
@@ -263,11 +265,12 @@ static int take_scalar(struct reader *r, const yaml_event_t *ev)
 
 static int open_level(struct reader *r, enum yaml_kind kind, const yaml_event_t *ev)
 {
-	struct yaml *node;
+	struct yaml *node = NULL;
 
 	int n = new_node(r, kind, ev, &node);
-	if (n == 0)
-		n = take_node(r, node);
+	if (!node)
+		return n;
+	n = take_node(r, node);
 	if (n < 0)
 		return n;
 	if (r->depth == YAML_DEPTH)

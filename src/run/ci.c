@@ -87,7 +87,7 @@ static const char *variable(struct span name) /* NULL: unset or empty */
 {
 	char z[80];
 
-	if (name.n >= sizeof(z))
+	if (!name.n || name.n >= sizeof(z))
 		return NULL;
 	memcpy(z, name.p, name.n);
 	z[name.n] = '\0';

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/redact.h"
 #include "base/time.h"
 #include "store/state.h"
 
@@ -80,7 +81,7 @@ static int merge_counts(struct store *s, int64_t from, int64_t into, struct err 
 		if (n < 0)
 			return (int)n;
 	}
-	return 0;
+	return fault_order_set(s, into, e);
 }
 
 int fault_merge(struct store *s, int64_t from, int64_t into, int64_t at, struct err *e)
@@ -201,11 +202,17 @@ static int change_all(struct store *s, void *ctx, struct err *e)
 
 int store_fault_change(struct store *s, int64_t seq, const struct fault_change *c, struct err *e)
 {
-	struct changing x = { seq, c };
+	CLEANUP(buf_free) struct buf text = { 0 };
+	struct fault_change clean = *c;
+	struct changing x = { seq, &clean };
 
 	if (c->kind >= CHANGE_REGRESSED)
 		return err_set(e, EINVAL, TR("that is for runs to say", "这只能由运行得出"));
-	return store_transact(s, change_all, &x, e);
+	if (c->text) { /* people paste logs */
+		redact_text(NULL, span_of(c->text), &text);
+		clean.text = buf_str(&text);
+	}
+	return text.bad ? no_memory(e) : store_transact(s, change_all, &x, e);
 }
 
 /* ---- the history ---- */

@@ -36,7 +36,8 @@ static const struct {
 	{ "SELECT count(*) FROM fault f WHERE (state = 'merged') <> (merged_into IS NOT NULL)", { "faults whose state is not what was done with them", "状态与处理不符的故障" } },
 	{ "SELECT count(*) FROM fault f JOIN fault_old o ON o.fingerprint = f.fingerprint WHERE o.fault <> f.seq AND f.merged_into IS NULL", { "fingerprints that two faults claim", "被两个故障占用的指纹" } },
 	{ "SELECT count(*) FROM fault f WHERE NOT EXISTS (SELECT 1 FROM fault_text t WHERE t.fault = f.seq)", { "faults that search does not know", "搜索索引中缺少的故障" } },
-	{ "SELECT count(*) FROM (SELECT fault FROM fault_text UNION SELECT fault FROM fault_old UNION SELECT fault FROM fault_day UNION SELECT fault FROM fault_branch"
+	{ "SELECT count(*) FROM fault f WHERE NOT EXISTS (SELECT 1 FROM fault_order o WHERE o.fault = f.seq AND o.at = f.last_seen)", { "faults that lists show in the wrong place", "列表顺序有误的故障" } },
+	{ "SELECT count(*) FROM (SELECT fault FROM fault_text UNION SELECT fault FROM fault_old UNION SELECT fault FROM fault_order UNION SELECT fault FROM fault_day UNION SELECT fault FROM fault_branch"
 	  " UNION SELECT fault FROM fault_event UNION SELECT fault FROM fault_tag UNION SELECT fault FROM defence) a WHERE NOT EXISTS (SELECT 1 FROM fault x WHERE x.seq = a.fault)",
 	  { "facts about faults that are not there", "指向不存在故障的记录" } },
 	{ "SELECT count(*) FROM run WHERE length(id) <> 26 OR duration < 0", { "runs with an impossible id or time", "编号或时间不合理的运行" } },

@@ -14,8 +14,8 @@
  * Numbers (seq) are each store's own: runs get new ones, faults keep theirs (T-n) when the target has no faults.
  * The source is read as it was at the beginning.
  */
-#define PAGE_RUNS  64
-#define PAGE_TESTS 20000
+#define PAGE_RUNS  256
+#define PAGE_ROWS  40000 /* others wait for one page; a finding counts for four */
 #define FLUSH_ROWS 8192
 
 static int no_memory(struct err *e)
@@ -122,7 +122,7 @@ struct page {
 	struct arena mem;
 	struct page_run runs[PAGE_RUNS];
 	size_t n;
-	int64_t after, tests;
+	int64_t after, weight;
 	struct err *e;
 	struct copied count; /* of this page: counted when it is committed */
 	/* of the table at hand */
@@ -142,9 +142,9 @@ static int take_run(void *ctx, const struct db_value *row, size_t n)
 	x->started = db_number(x->v[RUN_STARTED], 0);
 	x->modules = db_number(x->v[RUN_MODULES], 0);
 	x->branch = x->v[RUN_BRANCH].type == DB_TEXT ? x->v[RUN_BRANCH] : db_text(S(""));
-	p->tests += db_number(x->v[RUN_TESTS], 0);
+	p->weight += db_number(x->v[RUN_TESTS], 0) + 4 * db_number(row[1 + RUN_COUNT], 0);
 	p->n++;
-	return r < 0 ? r : p->tests >= PAGE_TESTS;
+	return r < 0 ? r : p->weight >= PAGE_ROWS;
 }
 
 static int take_seq(void *ctx, const struct db_value *row, size_t n)
@@ -360,9 +360,9 @@ static int copy_runs(struct copying *c, progress_fn *fn, void *ctx, struct err *
 	int r = db_get(c->from->db, "SELECT count(*) FROM run", NULL, 0, 0, &all, e);
 	while (r == 0) {
 		p->n = 0;
-		p->tests = 0;
+		p->weight = 0;
 		arena_free(&p->mem);
-		int64_t n = db_query(c->from->db, "SELECT seq, " RUN_COLUMNS " FROM run WHERE seq > ?1 ORDER BY seq LIMIT ?2", DB_ARGS(db_int(p->after), db_int(PAGE_RUNS)), take_run, p, e);
+		int64_t n = db_query(c->from->db, "SELECT seq, " RUN_COLUMNS ", (SELECT count(*) FROM finding WHERE finding.run = run.seq) FROM run WHERE seq > ?1 ORDER BY seq LIMIT ?2", DB_ARGS(db_int(p->after), db_int(PAGE_RUNS)), take_run, p, e);
 		r = n < 0 ? (int)n : 0;
 		if (r < 0 || !p->n)
 			break;

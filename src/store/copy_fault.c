@@ -196,23 +196,55 @@ static int make_target(struct fault_page *p, const struct source_fault *f, struc
 	return 0;
 }
 
+/* PostgreSQL takes all texts of a page at once; SQLite has an index of its own to tell. */
+struct texts {
+	struct fault_page *p;
+	struct rowset rows;
+};
+
 static int take_text(void *ctx, const struct db_value *row, size_t n)
 {
-	struct fault_page *p = ctx;
-	struct arena mem = { 0 };
-	struct db_value text;
+	struct texts *x = ctx;
+	struct fault_page *p = x->p;
+	struct db_value v[2];
 
 	for (size_t i = 0; i < p->n; i++) {
 		const struct mapped *m = &p->map[i];
 		if (m->from != db_number(row[0], 0) || !m->fresh)
 			continue;
-		int r = value_keep(&mem, p->c->to->db->postgres, row[1], &text, p->e);
-		if (r == 0)
-			r = fault_text_set(p->c->to, m->to, text.s, p->e);
-		arena_free(&mem);
+		v[0] = db_int(m->to);
+		int r = value_keep(&x->rows.mem, p->c->to->db->postgres, row[1], &v[1], p->e);
+		if (r < 0)
+			return r;
+		if (p->c->to->db->postgres)
+			return rowset_add(&x->rows, v, p->e);
+		r = fault_text_set(p->c->to, m->to, v[1].s, p->e);
+		arena_free(&x->rows.mem);
 		return r;
 	}
 	return 0;
+}
+
+static int put_fresh(struct fault_page *p, struct err *e)
+{
+	struct texts x = { .p = p, .rows = { .columns = 2, .types = { DB_INT, DB_INT } } };
+	struct db *to = p->c->to->db;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < p->n; i++) {
+		if (p->map[i].fresh)
+			r = rowset_add(&x.rows, (const struct db_value[]){ db_int(p->map[i].to), p->faults[i].v[F_LAST_SEEN] }, e);
+	}
+	if (r == 0)
+		r = db_insert(to, "fault_order", "fault, at", &(struct db_rows){ x.rows.types, 2, x.rows.n, x.rows.v }, e);
+	rowset_clear(&x.rows);
+	x.rows.types[1] = DB_TEXT;
+	int64_t n = r == 0 ? db_query(p->c->from->db, "SELECT fault, body FROM fault_text WHERE fault BETWEEN ?1 AND ?2",
+				      DB_ARGS(db_int(p->faults[0].seq), db_int(p->faults[p->n - 1].seq)), take_text, &x, e) : r;
+	if (n >= 0)
+		n = db_insert(to, "fault_text", "fault, body", &(struct db_rows){ x.rows.types, 2, x.rows.n, x.rows.v }, e);
+	rowset_free(&x.rows);
+	return n < 0 ? (int)n : 0;
 }
 
 static int map_page(struct store *s, void *ctx, struct err *e)
@@ -235,10 +267,7 @@ static int map_page(struct store *s, void *ctx, struct err *e)
 		if (r == 0 && !m->to)
 			r = err_set(e, EAGAIN, TR("another writer made the same fault in %s", "其他写入者在 %s 中创建了同一故障"), s->db->name);
 	}
-	if (r < 0 || !p->fresh)
-		return r;
-	int64_t n = db_query(p->c->from->db, "SELECT fault, body FROM fault_text WHERE fault BETWEEN ?1 AND ?2", DB_ARGS(db_int(p->faults[0].seq), db_int(p->faults[p->n - 1].seq)), take_text, p, e);
-	return n < 0 ? (int)n : 0;
+	return r < 0 || !p->fresh ? r : put_fresh(p, e);
 }
 
 /* ---- T-n ---- */
@@ -279,8 +308,10 @@ int copy_faults(struct copying *c, struct err *e)
 {
 	CLEANUP(mem_free) struct fault_page *p = mem_zalloc(sizeof(*p));
 	struct numbers x = { .c = c };
-	int r = p ? db_get(c->from->db, "SELECT max(seq) FROM fault", NULL, 0, 0, &x.last, e) : no_memory(e);
 
+	if (!p)
+		return no_memory(e);
+	int r = db_get(c->from->db, "SELECT max(seq) FROM fault", NULL, 0, 0, &x.last, e);
 	if (r == 0)
 		r = store_transact(c->to, decide_numbers, &x, e);
 	if (r < 0)
@@ -421,7 +452,7 @@ static int put_ends(struct facts *x, const struct mapped *m, const struct db_val
 		return r;
 	n = db_run(x->c->to->db, "UPDATE fault SET last_seen = ?2, last_run = ?3, last_commit = ?4, last_url = ?5, last_body = ?6 WHERE seq = ?1 AND last_seen < ?2",
 		   DB_ARGS(db_int(m->to), v[F_LAST_SEEN], v[F_LAST_RUN], v[F_LAST_COMMIT], v[F_LAST_URL], last), e);
-	return n < 0 ? (int)n : 0;
+	return n < 0 ? (int)n : n ? fault_order_set(x->c->to, m->to, e) : 0;
 }
 
 #define DECIDED_BEFORE "coalesce((SELECT max(at) FROM fault_event WHERE fault = seq), -1) < ?2"

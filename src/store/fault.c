@@ -15,15 +15,29 @@ static int no_memory(struct err *e)
 	return err_set(e, ENOMEM, TR("out of memory", "内存不足"));
 }
 
-void fault_select(const struct db *d, struct buf *sql)
+static void fault_columns(const struct db *d, struct buf *sql)
 {
 	buf_adds(sql, "SELECT f.seq, f.id, f.fingerprint, f.cause, f.severity, f.title, f.project, f.package, f.test, f.file, f.line, f.state, f.count, f.first_seen,"
 		 " f.last_seen, f.first_run, f.last_run, f.first_commit, f.last_commit, f.first_url, f.last_url, f.owner, f.resolved_at, f.resolved_by, f.fix,"
 		 " f.fix_commit, f.regressed_at, f.regressions, f.ignored_until, f.merged_into, ");
 	buf_adds(sql, DB_SQL(d, "(SELECT group_concat(d.kind || ':' || d.name, char(10)) FROM defence d WHERE d.fault = f.seq), "
-			     "(SELECT group_concat(t.tag, char(10)) FROM fault_tag t WHERE t.fault = f.seq) FROM fault f",
+			     "(SELECT group_concat(t.tag, char(10)) FROM fault_tag t WHERE t.fault = f.seq)",
 			     "(SELECT string_agg(d.kind || ':' || d.name, chr(10)) FROM defence d WHERE d.fault = f.seq), "
-			     "(SELECT string_agg(t.tag, chr(10)) FROM fault_tag t WHERE t.fault = f.seq) FROM fault f"));
+			     "(SELECT string_agg(t.tag, chr(10)) FROM fault_tag t WHERE t.fault = f.seq)"));
+}
+
+void fault_select(const struct db *d, struct buf *sql)
+{
+	fault_columns(d, sql);
+	buf_adds(sql, " FROM fault f");
+}
+
+int fault_order_set(struct store *s, int64_t seq, struct err *e)
+{
+	int64_t n = db_run(s->db, "INSERT INTO fault_order(fault, at) SELECT seq, last_seen FROM fault WHERE seq = ?1 ON CONFLICT (fault) DO UPDATE SET at = excluded.at",
+			   DB_ARGS(db_int(seq)), e);
+
+	return n < 0 ? (int)n : 0;
 }
 
 static enum fault_state state_of(struct span word)
@@ -126,10 +140,9 @@ static void add_word(struct query *q, const char *column, const char *word)
 	add(q, condition, db_text(copy));
 }
 
-/* Every three neighbouring letters must be in the index; whether they stand together, the text says. */
-static void add_trigrams(struct query *q, struct span text)
+/* Every three neighbouring letters must be in the index; whether they stand together, the text says. Returns how many. */
+static int add_trigrams(struct buf *match, struct span text)
 {
-	CLEANUP(buf_free) struct buf match = { 0 };
 	struct span rest = text;
 	int n = 0;
 
@@ -140,46 +153,71 @@ static void add_trigrams(struct query *q, struct span text)
 			len += utf8_decode(span_from(rest, len), &cp);
 			first = i ? first : len;
 			if (i == 2) {
-				buf_adds(&match, n++ ? " AND \"" : "\"");
+				buf_adds(match, n++ ? " AND \"" : "\"");
 				for (size_t k = 0; k < len; k++) {
 					if (rest.p[k] == '"')
-						buf_addc(&match, '"');
-					buf_addc(&match, rest.p[k]);
+						buf_addc(match, '"');
+					buf_addc(match, rest.p[k]);
 				}
-				buf_addc(&match, '"');
+				buf_addc(match, '"');
 			}
 		}
 		rest = span_from(rest, first);
 	}
-	if (!n)
-		return; /* one or two letters: all texts are looked at */
-	struct span copy = arena_span(&q->mem, buf_view(&match));
-	q->bad |= match.bad || !copy.p;
-	add(q, "f.seq IN (SELECT rowid FROM fault_find WHERE fault_find MATCH ?)", db_text(copy));
+	return n;
 }
 
-static void add_text(struct query *q, const struct db *d, const char *text)
-{
-	CLEANUP(buf_free) struct buf lower = { 0 }, like = { 0 };
+/* What is searched for, in the forms that it is asked in. */
+struct needle {
+	struct buf lower, like /* %…% */, match /* of FTS5; empty: too short for its index */;
+};
 
-	for (const char *c = text; *c && lower.len < WORD_MAX; c++) {
+static void needle_free_cleanup(struct needle *x)
+{
+	buf_free(&x->lower);
+	buf_free(&x->like);
+	buf_free(&x->match);
+}
+
+static bool needle_make(const char *text, struct needle *x)
+{
+	buf_addc(&x->like, '%');
+	for (const char *c = text; *c && x->lower.len < WORD_MAX; c++) {
 		char l = *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c;
 		if (l == '%' || l == '_' || l == '!')
-			buf_addc(&like, '!');
-		buf_addc(&lower, l);
-		buf_addc(&like, l);
+			buf_addc(&x->like, '!');
+		buf_addc(&x->lower, l);
+		buf_addc(&x->like, l);
 	}
-	struct span low = arena_span(&q->mem, buf_view(&lower));
-	const char *all = arena_printf(&q->mem, "%%%s%%", buf_str(&like));
-	q->bad |= lower.bad || like.bad || !low.p || !all;
-	if (q->bad || !low.n)
+	buf_addc(&x->like, '%');
+	if (!add_trigrams(&x->match, buf_view(&x->lower)))
+		buf_clear(&x->match);
+	return !x->lower.bad && !x->like.bad && !x->match.bad;
+}
+
+static struct db_value keep_text(struct query *q, const struct buf *b)
+{
+	struct span s = arena_span(&q->mem, b->len ? buf_view(b) : S(""));
+
+	q->bad |= !s.p;
+	return db_text(s);
+}
+
+static void add_text(struct query *q, const struct db *d, const char *text, bool indexed)
+{
+	CLEANUP(needle_free) struct needle x = { 0 };
+
+	q->bad |= !needle_make(text, &x);
+	if (q->bad || !x.lower.len)
 		return;
-	if (d->postgres) {
-		add(q, "f.seq IN (SELECT t.fault FROM fault_text t WHERE t.body LIKE ? ESCAPE '!')", db_textz(all));
+	if (indexed && d->postgres) {
+		add(q, "f.seq IN (SELECT t.fault FROM fault_text t WHERE t.body LIKE ? ESCAPE '!')", keep_text(q, &x.like));
 		return;
 	}
-	add_trigrams(q, low);
-	add(q, "EXISTS (SELECT 1 FROM fault_text t WHERE t.fault = f.seq AND instr(t.body, ?) > 0)", db_text(low));
+	if (indexed && x.match.len)
+		add(q, "f.seq IN (SELECT rowid FROM fault_find WHERE fault_find MATCH ?)", keep_text(q, &x.match));
+	add(q, DB_SQL(d, "(SELECT instr(t.body, ?) FROM fault_text t WHERE t.fault = f.seq) > 0", "(SELECT strpos(t.body, ?) FROM fault_text t WHERE t.fault = f.seq) > 0"),
+	    keep_text(q, &x.lower));
 }
 
 static bool asks_state(const struct fault_filter *f, enum fault_state s)
@@ -195,7 +233,8 @@ static bool asks_state(const struct fault_filter *f, enum fault_state s)
 	return false;
 }
 
-static void add_filter(struct query *q, const struct db *d, const struct fault_filter *f)
+/* walk: fault_order comes before it. */
+static void add_filter(struct query *q, const struct db *d, const struct fault_filter *f, bool walk)
 {
 	add_word(q, "f.cause", f->cause);
 	add_word(q, "f.owner", f->owner);
@@ -204,18 +243,16 @@ static void add_filter(struct query *q, const struct db *d, const struct fault_f
 	add_word(q, "f.test", f->test);
 	if (f->tag)
 		add(q, "EXISTS (SELECT 1 FROM fault_tag t WHERE t.fault = f.seq AND t.tag = ?)", db_textz(f->tag));
-	if (f->seen_since) { /* the day is in the indexes */
-		add(q, "f.last_day >= ?", db_int(f->seen_since / DAY_NSEC));
-		add(q, "f.last_seen >= ?", db_int(f->seen_since));
-	}
+	if (f->seen_since)
+		add(q, walk ? "o.at >= ?" : "f.last_seen >= ?", db_int(f->seen_since));
 	if (f->seen_before)
-		add(q, "f.last_seen < ?", db_int(f->seen_before));
+		add(q, walk ? "o.at < ?" : "f.last_seen < ?", db_int(f->seen_before));
 	if (f->first_since)
 		add(q, "f.first_seen >= ?", db_int(f->first_since));
 	if (f->no_defence)
 		buf_adds(&q->sql, " AND NOT EXISTS (SELECT 1 FROM defence d WHERE d.fault = f.seq)");
 	if (f->text)
-		add_text(q, d, f->text);
+		add_text(q, d, f->text, !walk);
 }
 
 static void add_states(struct query *q, const struct fault_filter *f)
@@ -272,7 +309,72 @@ static int ask(struct store *s, struct query *q, struct handing *h, struct err *
 	return n < 0 ? (int)n : 0;
 }
 
-/* States one after the other: each is an index, read from its end. */
+#define COMMON 1000 /* faults: from here on it is cheaper to look at the latest ones until enough of them fit */
+
+static int is_common(struct store *s, const char *from, struct db_value v, bool *ret, struct err *e)
+{
+	char sql[160];
+	int64_t n = 0;
+
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM (SELECT 1 FROM %s LIMIT %d) x", from, COMMON);
+	int r = db_get(s->db, sql, DB_ARGS(v), 0, &n, e);
+	*ret = n == COMMON;
+	return r;
+}
+
+static bool is_word(const char *z)
+{
+	return z && !strchr(z, '*') && !strchr(z, ',');
+}
+
+/*
+ * Few fit: they are found by an index and sorted. Many do: the latest are looked at, one after the other, until there are
+ * enough. Neither database knows which it is before it has looked.
+ */
+static int choose_walk(struct store *s, const struct fault_filter *f, bool *walk, struct err *e)
+{
+	CLEANUP(needle_free) struct needle x = { 0 };
+	int r = 0;
+
+	*walk = (f->order == ORDER_STATE || f->order == ORDER_LAST) && !is_word(f->package) && !is_word(f->owner) && !f->tag;
+	if (*walk && is_word(f->state))
+		r = is_common(s, "fault WHERE state = ?1", db_textz(f->state), walk, e);
+	if (r == 0 && *walk && is_word(f->cause))
+		r = is_common(s, "fault WHERE cause = ?1", db_textz(f->cause), walk, e);
+	if (r < 0 || !*walk || !f->text || !*f->text)
+		return r;
+	if (!needle_make(f->text, &x))
+		return no_memory(e);
+	if (!x.match.len) /* one or two letters: no index knows them */
+		return 0;
+	return is_common(s, DB_SQL(s->db, "fault_find WHERE fault_find MATCH ?1", "fault_text WHERE body LIKE ?1 ESCAPE '!'"),
+			 db_text(buf_view(s->db->postgres ? &x.like : &x.match)), walk, e);
+}
+
+static int ask_sorted(struct store *s, const struct fault_filter *f, int64_t offset, struct handing *h, struct err *e)
+{
+	static const char *const orders[] = { [ORDER_STATE] = "f.last_seen", [ORDER_LAST] = "f.last_seen", [ORDER_FIRST] = "f.first_seen", [ORDER_COUNT] = "f.count" };
+	CLEANUP(query_free) struct query q = { 0 };
+	long long limit = f->limit ? (long long)(f->limit - h->n) : INT64_MAX;
+	bool walk = false;
+
+	int r = choose_walk(s, f, &walk, e);
+	if (r < 0)
+		return r;
+	fault_columns(s->db, &q.sql);
+	buf_adds(&q.sql, walk ? " FROM fault_order o CROSS JOIN fault f" : " FROM fault f WHERE f.seq IN (SELECT f.seq FROM fault f");
+	add_states(&q, f);
+	if (walk)
+		buf_adds(&q.sql, " AND f.seq = o.fault");
+	add_filter(&q, s->db, f, walk);
+	if (walk)
+		buf_addf(&q.sql, " ORDER BY o.at DESC, o.fault DESC LIMIT %lld OFFSET %lld", limit, (long long)offset);
+	else /* first which, then what is to be said of them */
+		buf_addf(&q.sql, " ORDER BY %s DESC, f.seq DESC LIMIT %lld OFFSET %lld) ORDER BY %s DESC, f.seq DESC", orders[f->order], limit, (long long)offset, orders[f->order]);
+	return ask(s, &q, h, e);
+}
+
+/* States one after the other. */
 static int faults_by_state(struct store *s, const struct fault_filter *f, struct handing *h, struct err *e)
 {
 	static const enum fault_state order[] = { FAULT_REGRESSED, FAULT_OPEN, FAULT_IGNORED, FAULT_RESOLVED, FAULT_MERGED };
@@ -280,13 +382,12 @@ static int faults_by_state(struct store *s, const struct fault_filter *f, struct
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(order) && !h->stopped && (!f->limit || h->n < f->limit); i++) {
-		CLEANUP(query_free) struct query q = { 0 };
+		struct fault_filter one = *f;
 		int64_t there = 0;
 		if (!asks_state(f, order[i]))
 			continue;
+		one.state = fault_state_words[order[i]];
 		if (skip) {
-			struct fault_filter one = *f;
-			one.state = fault_state_words[order[i]];
 			r = store_faults_count(s, &one, &there, e);
 			if (r < 0)
 				return r;
@@ -295,32 +396,20 @@ static int faults_by_state(struct store *s, const struct fault_filter *f, struct
 				continue;
 			}
 		}
-		fault_select(s->db, &q.sql);
-		buf_addf(&q.sql, " WHERE f.state = '%s'", fault_state_words[order[i]]);
-		add_filter(&q, s->db, f);
-		buf_addf(&q.sql, " ORDER BY f.last_day DESC, f.last_seen DESC, f.seq DESC LIMIT %lld OFFSET %lld", f->limit ? (long long)(f->limit - h->n) : INT64_MAX, (long long)skip);
+		r = ask_sorted(s, &one, skip, h, e);
 		skip = 0;
-		r = ask(s, &q, h, e);
 	}
 	return r;
 }
 
 int store_faults(struct store *s, const struct fault_filter *f, fault_fn *fn, void *ctx, struct err *e)
 {
-	static const char *const orders[] = { [ORDER_LAST] = "f.last_day DESC, f.last_seen", [ORDER_FIRST] = "f.first_seen", [ORDER_COUNT] = "f.count" };
-	CLEANUP(query_free) struct query q = { 0 };
 	struct handing h = { .fn = fn, .ctx = ctx };
 
 	int r = check_states(f, e);
 	if (r < 0)
 		return r;
-	if (f->order == ORDER_STATE)
-		return faults_by_state(s, f, &h, e);
-	fault_select(s->db, &q.sql);
-	add_states(&q, f);
-	add_filter(&q, s->db, f);
-	buf_addf(&q.sql, " ORDER BY %s DESC, f.seq DESC LIMIT %lld OFFSET %lld", orders[f->order], f->limit ? (long long)f->limit : INT64_MAX, (long long)f->offset);
-	return ask(s, &q, &h, e);
+	return f->order == ORDER_STATE ? faults_by_state(s, f, &h, e) : ask_sorted(s, f, f->offset, &h, e);
 }
 
 int store_faults_count(struct store *s, const struct fault_filter *f, int64_t *ret, struct err *e)
@@ -332,7 +421,7 @@ int store_faults_count(struct store *s, const struct fault_filter *f, int64_t *r
 		return r;
 	buf_adds(&q.sql, "SELECT count(*) FROM fault f");
 	add_states(&q, f);
-	add_filter(&q, s->db, f);
+	add_filter(&q, s->db, f, false);
 	return q.bad || q.sql.bad ? no_memory(e) : db_get(s->db, buf_str(&q.sql), q.args, q.n, 0, ret, e);
 }
 

@@ -13,7 +13,8 @@
  */
 #define RUNS_MAX    20000 /* of the window, the newest */
 #define FAILED_MAX  400000
-#define LOOKUPS_MAX 20000 /* runs that are asked for a test */
+#define LOOKUPS_MAX 5000 /* runs that are asked for a test */
+#define TOLD_MAX    100   /* tests */
 #define GROUP_MAX   64    /* runs of one state, the newest */
 #define PRIOR       4     /* as if so many more pairs had shown no flip */
 #define AT_ONCE     8     /* runs in one question */
@@ -399,30 +400,64 @@ static int judge_test(struct search *x, const struct fl_fail *v, size_t n, struc
 	return 0;
 }
 
+struct suspect {
+	size_t at, n; /* its failures */
+	uint32_t weight; /* those that may be one of both results */
+};
+
+static int by_weight(const void *a, const void *b)
+{
+	const struct suspect *x = a, *y = b;
+
+	if (x->weight != y->weight)
+		return x->weight > y->weight ? -1 : 1;
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+static int find_suspects(struct search *x, struct suspect **ret, size_t *ret_n)
+{
+	size_t cap = 0;
+
+	for (size_t at = 0, end; at < x->n_fails; at = end) {
+		struct suspect one = { .at = at };
+		for (end = at + 1; end < x->n_fails && x->fails[end].test == x->fails[at].test;)
+			end++;
+		one.n = end - at;
+		mark(x, x->fails + at, one.n, true);
+		for (size_t i = at; i < end; i++)
+			one.weight += interesting(x, &x->runs[x->fails[i].run]);
+		mark(x, x->fails + at, one.n, false);
+		if (!one.weight)
+			continue;
+		if (!mem_grow(ret, &cap, *ret_n, sizeof(**ret)))
+			return no_memory(x->e);
+		(*ret)[(*ret_n)++] = one;
+	}
+	return 0;
+}
+
+/* Those with the most evidence come first: a bound that is hit leaves out the least. */
 static int judge_all(struct search *x)
 {
-	for (size_t at = 0, end; at < x->n_fails; at = end) {
-		const struct fl_fail *v = x->fails + at;
-		bool any = false;
-		int r = 0;
-		for (end = at + 1; end < x->n_fails && x->fails[end].test == v->test;)
-			end++;
+	CLEANUP(mem_free) struct suspect *list = NULL;
+	size_t n = 0;
+	int r = find_suspects(x, &list, &n);
+
+	if (r == 0 && n)
+		qsort(list, n, sizeof(*list), by_weight);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const struct fl_fail *v = x->fails + list[i].at;
 		struct found k = { .test = v->test };
-		mark(x, v, end - at, true);
-		for (size_t i = 0; i < end - at && !any; i++)
-			any = interesting(x, &x->runs[v[i].run]);
-		if (any)
-			r = judge_test(x, v, end - at, &k);
-		mark(x, v, end - at, false);
-		if (r < 0)
-			return r;
-		if (!k.f.flips)
+		mark(x, v, list[i].n, true);
+		r = judge_test(x, v, list[i].n, &k);
+		mark(x, v, list[i].n, false);
+		if (r < 0 || !k.f.flips)
 			continue;
 		if (!mem_grow(&x->found, &x->cap_found, x->n_found, sizeof(*x->found)))
 			return no_memory(x->e);
 		x->found[x->n_found++] = k;
 	}
-	return 0;
+	return r;
 }
 
 /* ---- what else is said of those that are flaky ---- */
@@ -526,8 +561,8 @@ static int add_evidence(struct search *x, struct found *k)
 		return r;
 	k->f.passed_run = o.a;
 	k->f.project = o.b;
-	return db_get(x->s->db, "SELECT seq FROM fault WHERE package = ?1 AND test = ?2 AND project = ?3 AND state <> 'merged' ORDER BY last_seen DESC LIMIT 1",
-		      DB_ARGS(db_text(k->f.package), db_text(k->f.test), db_text(k->f.project)), 0, &k->f.fault, x->e);
+	return db_get(x->s->db, "SELECT seq FROM fault WHERE test = ?1 AND package = ?2 AND project = ?3 AND state <> 'merged' ORDER BY last_seen DESC LIMIT 1",
+		      DB_ARGS(db_text(k->f.test), db_text(k->f.package), db_text(k->f.project)), 0, &k->f.fault, x->e);
 }
 
 /* ---- a parent fails with its subtest ---- */
@@ -576,6 +611,7 @@ static int by_score(const void *a, const void *b)
 
 static int tell(struct search *x, flaky_fn *fn, void *ctx)
 {
+	size_t told = 0;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < x->n_found; i++)
@@ -588,6 +624,10 @@ static int tell(struct search *x, flaky_fn *fn, void *ctx)
 	for (size_t i = 0; r == 0 && i < x->n_found; i++) {
 		if (x->found[i].dropped)
 			continue;
+		if (told++ == TOLD_MAX) {
+			x->more = true;
+			break;
+		}
 		r = add_evidence(x, &x->found[i]);
 		if (r == 0)
 			r = fn(ctx, &x->found[i].f);

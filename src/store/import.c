@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/redact.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "model/fingerprint.h"
@@ -68,7 +69,9 @@ static int insert(struct store *s, struct importing *x, struct span body, struct
 		resolved ? db_int(positive(f->resolved_at, last)) : db_null(), db_textz(f->fix), db_textz(f->fix_commit), db_blob(buf_view(&packed)), db_textz(resolved ? f->resolved_by : NULL),
 		strcmp(state, "ignored") == 0 ? db_int_or(f->ignored_until, 0) : db_null()), e);
 	x->there = n == 0;
-	return n < 0 ? (int)n : db_get(s->db, "SELECT seq FROM fault WHERE fingerprint = ?1", DB_ARGS(db_textz(x->fingerprint)), 0, &x->seq, e);
+	if (n >= 0)
+		n = db_get(s->db, "SELECT seq FROM fault WHERE fingerprint = ?1", DB_ARGS(db_textz(x->fingerprint)), 0, &x->seq, e);
+	return n < 0 || x->there ? (int)n : fault_order_set(s, x->seq, e);
 }
 
 static int import_lists(struct store *s, const struct importing *x, struct err *e)
@@ -93,9 +96,8 @@ static int import_lists(struct store *s, const struct importing *x, struct err *
 	return n < 0 ? (int)n : 0;
 }
 
-static int import_work(struct store *s, void *ctx, struct err *e)
+static int import_work(struct store *s, struct importing *x, struct err *e)
 {
-	struct importing *x = ctx;
 	struct report r = { 0 };
 	CLEANUP(buf_free) struct buf body = { 0 };
 
@@ -111,10 +113,28 @@ static int import_work(struct store *s, void *ctx, struct err *e)
 	return n == 0 ? fault_index(s, x->seq, e) : n;
 }
 
-int store_fault_import(struct store *s, const struct fault_import *f, int64_t now, int64_t *seq, struct err *e)
+/* What comes from an older list may hold what should never have been in it. */
+static void take_clean(const char **text, struct buf *room)
 {
+	if (!*text)
+		return;
+	redact_text(NULL, span_of(*text), room);
+	*text = buf_str(room);
+}
+
+/* Within a transaction. 1: it was there. */
+static int import_one(struct store *s, const struct fault_import *given, int64_t now, int64_t *seq, struct err *e)
+{
+	CLEANUP(buf_free) struct buf title = { 0 }, text = { 0 }, fix = { 0 };
+	struct fault_import clean = *given, *f = &clean;
 	struct importing x = { .f = f, .now = now };
 	struct report r = { 0 };
+
+	take_clean(&f->title, &title);
+	take_clean(&f->text, &text);
+	take_clean(&f->fix, &fix);
+	if (title.bad || text.bad || fix.bad)
+		return no_memory(e);
 
 	x.finding = (struct finding){ .cause = cause_of(f->cause), .severity = SEV_ERROR, .classes = "", .package = span_of(f->package), .test = span_of(f->test),
 		.file = span_of(f->file), .line = f->line, .message = span_of(f->title), .excerpt = span_of(f->text) };
@@ -122,10 +142,49 @@ int store_fault_import(struct store *s, const struct fault_import *f, int64_t no
 		memcpy(x.fingerprint, f->fingerprint, FINGERPRINT_LEN);
 	else
 		fingerprint_make(&r, &x.finding, x.fingerprint);
-	int n = store_transact(s, import_work, &x, e);
-	if (n >= 0)
-		*seq = x.seq;
+	int n = import_work(s, &x, e);
+	*seq = x.seq;
 	return n;
+}
+
+struct import_batch {
+	const struct fault_import *v;
+	size_t n, fresh;
+	int64_t now, seq;
+};
+
+static int import_batch(struct store *s, void *ctx, struct err *e)
+{
+	struct import_batch *b = ctx;
+
+	b->fresh = 0;
+	for (size_t i = 0; i < b->n; i++) {
+		int r = import_one(s, &b->v[i], b->now, &b->seq, e);
+		if (r < 0)
+			return r;
+		b->fresh += r == 0;
+	}
+	return 0;
+}
+
+int store_fault_import(struct store *s, const struct fault_import *f, int64_t now, int64_t *seq, struct err *e)
+{
+	struct import_batch b = { .v = f, .n = 1, .now = now };
+
+	int r = store_transact(s, import_batch, &b, e);
+	if (r < 0)
+		return r;
+	*seq = b.seq;
+	return b.fresh ? 0 : 1;
+}
+
+int store_faults_import(struct store *s, const struct fault_import *f, size_t n, int64_t now, size_t *fresh, struct err *e)
+{
+	struct import_batch b = { .v = f, .n = n, .now = now };
+
+	int r = store_transact(s, import_batch, &b, e);
+	*fresh = r < 0 ? 0 : b.fresh;
+	return r;
 }
 
 /* ---- fingerprints of an older version ---- */

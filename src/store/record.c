@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "model/redact_report.h"
 #include "store/recorded.h"
 #include "store/state.h"
 
@@ -273,6 +274,8 @@ int store_record(struct store *s, struct report *r, const struct record_config *
 {
 	struct recording x = { .r = r, .c = c };
 
+	if (report_redact(NULL, r) < 0) /* it was done before; but nothing comes in that it was not done to */
+		return no_memory(e);
 	if (!r->id[0])
 		ulid_make(r->started ? r->started : c->now, r->id);
 	int n = seen_make(&x, e);

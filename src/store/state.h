@@ -38,6 +38,7 @@ int fault_texts_add(struct store *s, const struct db_rows *rows /* seq, text */,
 int fault_index(struct store *s, int64_t seq, struct err *e);
 /* The same text of one that nobody has changed yet. Appends. */
 void fault_text_first(const struct finding *f, struct span title, const char *owner, const char *project, struct buf *ret);
+int fault_order_set(struct store *s, int64_t seq, struct err *e); /* its last_seen has changed */
 int fault_event_add(struct store *s, int64_t seq, enum change_kind kind, int64_t at, const char *who, const char *text, struct span data, struct err *e);
 
 static inline struct span db_span(struct db_value v) { return v.type == DB_TEXT || v.type == DB_BLOB ? v.s : (struct span){ 0 }; }

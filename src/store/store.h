@@ -137,6 +137,8 @@ struct fault_import {
 	const struct fault_event *events; size_t n_events; /* its history; seq is not looked at, an id that is there already stays as it is */
 };
 int store_fault_import(struct store *s, const struct fault_import *f, int64_t now, int64_t *seq, struct err *e);
+/* n of them in one transaction, all or none; *fresh: how many were not there. Other writers wait meanwhile: a few hundred at a time. */
+int store_faults_import(struct store *s, const struct fault_import *f, size_t n, int64_t now, size_t *fresh, struct err *e);
 
 /* ---- tests (tests.c) ---- */
 

@@ -19,16 +19,15 @@ static int no_memory(struct err *e)
 
 /* ---- small statistics ---- */
 
-static int by_value(const void *a, const void *b)
+void times_sort(int64_t *v, size_t n) /* they are few */
 {
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-void times_sort(int64_t *v, size_t n)
-{
-	qsort(v, n, sizeof(*v), by_value);
+	for (size_t i = 1; i < n; i++) {
+		int64_t one = v[i];
+		size_t at = i;
+		for (; at && v[at - 1] > one; at--)
+			v[at] = v[at - 1];
+		v[at] = one;
+	}
 }
 
 int64_t times_median(int64_t *v, size_t n)

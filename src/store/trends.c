@@ -13,7 +13,8 @@
  */
 #define LINES_MAX   8  /* commands and branches that are looked at: those that ran last */
 #define LINE_AGE    (14 * DAY_NSEC) /* how much older than the newest run */
-#define RUNS_MAX    20 /* of a line */
+#define RUNS_MAX    16 /* of a line: the newest, and some of the 90 before them */
+#define ROWS_MAX    250000 /* results that are read; the first line is read whole */
 #define NEAR        6  /* the newest ones, of which all tests are looked at */
 #define RECENT      3  /* what is called "now" */
 #define EARLIER_MIN 5
@@ -35,6 +36,8 @@ struct tr_test {
 	bool used;
 	uint32_t ran, passed, failed, skipped; /* a bit a run, the newest first */
 	int64_t ns[RUNS_MAX]; /* 0: not known, or a copy from go's cache */
+	int64_t now, before, noise; /* of those that may have become slower */
+	uint32_t since; /* the run where it did */
 };
 
 struct tr_line {
@@ -60,6 +63,7 @@ struct trends {
 	struct arena mem;
 	struct tr_line line;
 	size_t run; /* that is being read */
+	size_t rows;
 	struct candidate *list;
 	size_t n, cap, from; /* from: of this line */
 	bool no_mem;
@@ -118,6 +122,7 @@ static int take_result(void *ctx, const struct db_value *row, size_t n)
 		*t = (struct tr_test){ .id = id, .used = true };
 		l->count++;
 	}
+	x->rows++;
 	t->ran |= bit;
 	t->passed |= result == TEST_PASS ? bit : 0;
 	t->failed |= result == TEST_FAIL ? bit : 0;
@@ -154,16 +159,25 @@ static int take_run(void *ctx, const struct db_value *row, size_t n)
 	return ++x->line.n == RUNS_MAX;
 }
 
-/* A run is complete when nothing but tests failed: a build error or a crash hides the tests behind it. */
+#define OF_LINE "FROM run WHERE series = ?1 AND COALESCE(branch, '') = ?2 AND tests > 0 AND outcome IN ('passed', 'failed', 'unstable', 'masked')"
+
+/*
+ * The newest runs, and every n-th of those before them, so that a busy day is not all of the past. A run is complete when nothing
+ * but tests failed: a build error or a crash hides the tests behind it.
+ */
 static int load_runs(struct trends *x, int64_t series, struct span branch)
 {
 	static const char sql[] =
 		"SELECT seq, started, cached, (SELECT count(*) FROM finding f JOIN fault o ON o.seq = f.fault WHERE f.run = run.seq AND o.severity = 2 AND o.cause"
 		" NOT IN ('test.fail', 'test.race', 'test.unstable', 'test.fuzz', 'pipe.masked', 'test.exit_masked')) + CASE WHEN unfinished > 0 THEN 1 ELSE 0 END,"
-		" id, commit_id FROM run WHERE series = ?1 AND COALESCE(branch, '') = ?2 AND tests > 0 AND outcome IN ('passed', 'failed', 'unstable', 'masked')"
-		" ORDER BY started DESC LIMIT 20";
-	int64_t r = db_query(x->s->db, sql, DB_ARGS(db_int(series), db_text(branch)), take_run, x, x->e);
+		" id, commit_id FROM run JOIN (SELECT picked, row_number() OVER (ORDER BY at DESC) AS n FROM (SELECT seq AS picked, started AS at " OF_LINE
+		" ORDER BY started DESC LIMIT 96) AS newest) AS numbered ON picked = seq WHERE n <= 6 OR (n - 6) % ?3 = 0 ORDER BY started DESC LIMIT 16";
+	int64_t n = 0;
 
+	int64_t r = db_get(x->s->db, "SELECT count(*) FROM (SELECT seq " OF_LINE " LIMIT 96) AS newest", DB_ARGS(db_int(series), db_text(branch)), 0, &n, x->e);
+	int64_t each = (n - NEAR) / (RUNS_MAX - NEAR);
+	if (r == 0)
+		r = db_query(x->s->db, sql, DB_ARGS(db_int(series), db_text(branch), db_int(each < 1 ? 1 : each)), take_run, x, x->e);
 	return r < 0 ? x->no_mem ? no_memory(x->e) : (int)r : 0;
 }
 
@@ -192,27 +206,28 @@ static size_t measured(const struct tr_line *l, const struct tr_test *t, int64_t
 	return n;
 }
 
-struct pace {
-	int64_t now, before, noise;
-	size_t recent, n;
-	int64_t v[RUNS_MAX];
-	size_t at[RUNS_MAX];
-};
-
-static bool pace_of(const struct tr_line *l, const struct tr_test *t, struct pace *p)
+/* What it takes now, what it took before, and from which run on. False: too little is known, or it is too quick to matter. */
+static bool pace_of(const struct tr_line *l, struct tr_test *t)
 {
-	int64_t some[RUNS_MAX];
+	int64_t v[RUNS_MAX], some[RUNS_MAX];
+	size_t at[RUNS_MAX], n = 0, recent, since = 0;
 
-	p->n = measured(l, t, p->v, p->at);
-	if (p->n < EARLIER_MIN + 1)
+	for (size_t i = 0; i < l->n && i < RECENT; i++)
+		n += t->ns[i] >= FLOOR;
+	if (!n)
 		return false;
-	p->recent = p->n - EARLIER_MIN < RECENT ? p->n - EARLIER_MIN : RECENT;
-	memcpy(some, p->v, p->recent * sizeof(*some));
-	p->now = times_median(some, p->recent);
-	size_t n = p->n - p->recent;
-	memcpy(some, p->v + p->recent, n * sizeof(*some));
-	p->before = times_median(some, n);
-	p->noise = times_spread(some, n, p->before);
+	n = measured(l, t, v, at);
+	if (n < EARLIER_MIN + 1 || at[0] >= RECENT)
+		return false;
+	recent = n - EARLIER_MIN < RECENT ? n - EARLIER_MIN : RECENT;
+	memcpy(some, v, recent * sizeof(*some));
+	t->now = times_median(some, recent);
+	memcpy(some, v + recent, (n - recent) * sizeof(*some));
+	t->before = times_median(some, n - recent);
+	t->noise = times_spread(some, n - recent, t->before);
+	while (since + 1 < n && v[since + 1] > t->before + (t->now - t->before) / 2)
+		since++;
+	t->since = (uint32_t)at[since];
 	return true;
 }
 
@@ -229,14 +244,14 @@ static int find_shared(struct trends *x)
 	struct tr_line *l = &x->line;
 	CLEANUP(mem_free) double *v = mem_alloc((l->count + 1) * sizeof(*v));
 	size_t n = 0;
-	struct pace p;
 
 	l->shared = 1;
 	if (!v)
 		return no_memory(x->e);
 	for (size_t i = 0; i < l->cap; i++) {
-		if (l->tests[i].used && pace_of(l, &l->tests[i], &p) && p.before >= FLOOR)
-			v[n++] = (double)p.now / (double)p.before;
+		struct tr_test *t = &l->tests[i];
+		if (t->used && pace_of(l, t) && t->before >= FLOOR)
+			v[n++] = (double)t->now / (double)t->before;
 	}
 	if (n < SHARED_MIN)
 		return 0;
@@ -258,33 +273,27 @@ static struct candidate *add(struct trends *x, enum test_change what, const stru
 }
 
 /* What it must have been slower by, beside what the machine gives. */
-static int64_t margin(const struct pace *p)
+static int64_t margin(const struct tr_test *t)
 {
-	int64_t m = p->noise * 3;
+	int64_t m = t->noise * 3;
 
 	m = m > FLOOR ? m : FLOOR;
-	return m > p->before / 5 ? m : p->before / 5;
+	return m > t->before / 5 ? m : t->before / 5;
 }
 
 static void find_slower(struct trends *x, const struct tr_test *t)
 {
-	struct pace p;
+	int64_t base = (int64_t)((double)t->before * x->line.shared);
 
-	if (!pace_of(&x->line, t, &p) || p.at[0] >= RECENT)
+	if (!t->now || t->now <= base + margin(t))
 		return;
-	int64_t base = (int64_t)((double)p.before * x->line.shared);
-	if (p.now <= base + margin(&p))
-		return;
-	size_t since = 0; /* the first of the slow ones */
-	while (since + 1 < p.n && p.v[since + 1] > p.before + (p.now - p.before) / 2)
-		since++;
-	struct candidate *c = add(x, TEST_SLOWER, t, p.at[since]);
+	struct candidate *c = add(x, TEST_SLOWER, t, t->since);
 	if (!c)
 		return;
-	c->t.now = p.now;
-	c->t.before = p.before;
-	c->t.noise = p.noise;
-	c->weight = (double)(p.now - base);
+	c->t.now = t->now;
+	c->t.before = t->before;
+	c->t.noise = t->noise;
+	c->weight = (double)(t->now - base);
 }
 
 static void find_slowest(struct trends *x, const struct tr_test *t)
@@ -626,7 +635,7 @@ int store_test_trends(struct store *s, const char *project, int64_t now, size_t 
 	struct lines lines = { .n = 0 };
 	int r = load_lines(&x, project, now, &lines);
 
-	for (size_t i = 0; r == 0 && i < lines.n; i++)
+	for (size_t i = 0; r == 0 && i < lines.n && x.rows < ROWS_MAX; i++)
 		r = look_at(&x, lines.v[i].series, lines.v[i].branch, limit);
 	if (r == 0)
 		r = tell(&x, limit, fn, ctx);

@@ -247,6 +247,12 @@ def test_refusals():
         check(code == 125 and words in err and len(err.splitlines()) == 1, f"a store that cannot be used: {os.path.basename(store)}", (code, out, err))
     code, out, err = run("fault", "list", store=None, env={"XDG_STATE_HOME": path("fresh")})
     check(code == 0 and "No fault yet" in out, "the user's own store, before anything was recorded", (code, out, err))
+    put("configured/tocsin/tocsin.yaml", f"store: {STORE}\n")
+    code, out, err = run("fault", "list", store=None, env={"XDG_CONFIG_HOME": path("configured")})
+    check(code == 0 and "TestCharge" in out, "a store that is named in the user's tocsin.yaml", (code, out, err))
+    put("tree/tocsin.yaml", f"store: {STORE}\n")
+    code, out, err = run("fault", "list", store=None, cwd=path("tree"), env={"XDG_STATE_HOME": path("fresh")})
+    check(code == 0 and "TestCharge" not in out and "store" in err, "a tocsin.yaml of the tree names no store, and that is said", (code, out, err))
 
 
 # ---- export and import ----

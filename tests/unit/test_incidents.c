@@ -161,6 +161,7 @@ static void test_refused(void **state)
 	refuse("title,created\nx,tomorrow\n", "f:2: first_seen is 'tomorrow'");
 	refuse("title,state\n,open\n", "f:2: no title");
 	refuse("{\"a\":1}", "no list");
+	refuse("[{\"title\":\" \"}]", "f:1: no title");
 	refuse("[1]", "f:1:");
 	refuse("[{\"title\":\"x\"},\n{\"title\":\"y\",}]", "f:2:");
 	refuse("[{\"title\":\"x\"}] x", "f:1:");

@@ -93,7 +93,7 @@ static void a_lease_that_ran_out_is_another_s(void **state)
 
 static void the_oldest_first_and_no_more_than_asked_for(void **state)
 {
-	char id[8];
+	char id[16];
 
 	(void)state;
 	for (int i = 0; i < 9; i++) {
@@ -128,7 +128,7 @@ static void a_clock_that_jumped(void **state)
 static void send_all(int who)
 {
 	struct got g;
-	char by[8];
+	char by[16];
 
 	store = NULL;
 	fine(store_open(uri, 0, &store, &e));
@@ -143,7 +143,7 @@ static void send_all(int who)
 
 static void many_senders_each_alert_once(void **state)
 {
-	char id[8];
+	char id[16];
 
 	(void)state;
 	for (int i = 0; i < OWED; i++) {

@@ -7,6 +7,7 @@
 
 #include "stored.h"
 
+#include "cli/usual.h"
 #include "model/cause.h"
 
 #define MS NSEC_PER_MSEC
@@ -505,6 +506,49 @@ static void usually(void **state)
 	assert_int_equal(usual_grows, 300 * MS);
 }
 
+/* What the live view says of it. */
+static void said(const struct usual_times *u, int64_t elapsed, const char *expected)
+{
+	struct buf b = { 0 };
+
+	usual_say_run(&b, u, elapsed);
+	assert_string_equal(buf_str(&b), expected);
+	buf_free(&b);
+}
+
+static void usually_said(void **state)
+{
+	const char *words[] = { "go", "test", "./...", NULL };
+	struct report r = { .argv = { words, 3 }, .cwd = ".", .project = "o/r" };
+	struct usual_times u;
+	struct buf b = { 0 };
+
+	(void)state;
+	defaults();
+	for (int i = 0; i < 2; i++)
+		slow_run(4000 * MS, 10 * MS, "c");
+	fine(usual_load(store, store_series(&r), &u, &e));
+	said(&u, 0, ""); /* two runs are no habit */
+	usual_free(&u);
+	next.took = 200 * NSEC_PER_SEC;
+	for (int i = 0; i < 3; i++)
+		slow_run(4000 * MS, 10 * MS, "c");
+	fine(usual_load(store, store_series(&r), &u, &e));
+	said(&u, 0, ", about 3m left");
+	said(&u, 140 * NSEC_PER_SEC, ", about 60s left");
+	said(&u, 196 * NSEC_PER_SEC, ", about 4s left");
+	said(&u, 500 * NSEC_PER_SEC, ", usually 3m20s");
+	assert_int_equal(usual_test(&u, S("example.com/m"), S("TestGrows")), 4000 * MS);
+	assert_int_equal(usual_test(&u, S("example.com/m"), S("TestSteady")), 0); /* too quick to be told */
+	assert_int_equal(usual_test(NULL, S("example.com/m"), S("TestGrows")), 0);
+	usual_say_test(&b, 4000 * MS, 4500 * MS);
+	assert_string_equal(buf_str(&b), "");
+	usual_say_test(&b, 4000 * MS, 6000 * MS);
+	assert_string_equal(buf_str(&b), ", usually takes 4.00s");
+	buf_free(&b);
+	usual_free(&u);
+}
+
 static int hear_run(void *ctx, const struct run_info *r)
 {
 	assert_int_equal(r->findings, r->tests.failed);
@@ -679,7 +723,7 @@ int main(void)
 		BOTH(flaky_is_counted), BOTH(broken_and_fixed_is_not_flaky), BOTH(other_circumstances_do_not_count), BOTH(same_tree_counts),
 		BOTH(tried_again_in_one_run), BOTH(a_wrecked_run_says_nothing), BOTH(a_parent_is_not_told_beside_its_subtest), BOTH(a_silent_pass_counts),
 		BOTH(the_worst_comes_first), BOTH(slower_than_its_noise), BOTH(cached_results_do_not_count), BOTH(a_slower_machine_is_not_a_slower_test),
-		BOTH(gone_and_skipped), BOTH(branches_are_apart), BOTH(usually), BOTH(runs_are_found), BOTH(numbers), BOTH(an_empty_store),
+		BOTH(gone_and_skipped), BOTH(branches_are_apart), BOTH(usually), BOTH(usually_said), BOTH(runs_are_found), BOTH(numbers), BOTH(an_empty_store),
 		BOTH(every_failure_is_an_error),
 	};
 
