@@ -283,15 +283,15 @@ int audit_came_back(struct auditing *x, struct audit_fault *f, struct err *e)
 		seen_again(x, f);
 	if (!f->regressed)
 		return 0;
-	for (size_t i = 0; i < f->n; i++) { /* one that came since: the loop is closed again */
-		if (f->defences[i].since > f->regressed)
+	for (size_t i = 0; i < f->n; i++) { /* one that came since, and is there: the loop is closed again */
+		if (f->defences[i].since > f->regressed && f->defences[i].state <= DEFENCE_CONFIGURED)
 			return 0;
 	}
 	for (size_t i = 0; i < f->n && r >= 0; i++) {
 		struct audit_defence *d = &f->defences[i];
-		if (d->since)
+		if (d->since && d->since <= f->regressed)
 			r = came_back(x, f, d, e);
-		else if (f->f.state == FAULT_REGRESSED)
+		else if (!d->since && f->f.state == FAULT_REGRESSED)
 			audit_add(x, AUDIT_CAME_BACK, SEV_WARNING, f, d, NULL, 0, "%s", TR("the fault came back; since when this defence is there is not known", "故障已复发；此防御从何时起存在则不得而知"));
 	}
 	return r;

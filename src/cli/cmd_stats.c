@@ -143,7 +143,9 @@ static int gather(struct fault_task *t, struct stats_page *p, struct err *e)
 		r = gather_top(t, p, e);
 	if (r == 0)
 		r = store_flaky(t->s, p->project, p->since, stats_keep_flaky, p, e);
-	return r < 0 ? r : store_test_trends(t->s, p->project, p->now, TRENDS_EACH, stats_keep_trend, p, e);
+	if (r >= 0)
+		r = store_test_trends(t->s, p->project, p->now, TRENDS_EACH, stats_keep_trend, p, e);
+	return r < 0 ? r : 0;
 }
 
 /* ---- for machines ---- */

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -72,13 +71,17 @@ static void say_finding(struct page *p, const struct audit_finding *f)
 	}
 	if (!f->defence && f->kind != AUDIT_UNREADABLE && f->file) {
 		say_clean(&text, span_of(f->file));
-		buf_addf(&text, f->line ? ":%d: " : ": ", f->line);
+		if (f->line)
+			buf_addf(&text, ":%d", f->line);
+		buf_adds(&text, ": ");
 	}
 	say_clean(&text, span_of(f->message));
 	if (f->defence && f->file) {
-		buf_adds(&text, " (");
+		buf_adds(&text, TR(" (", "（"));
 		say_clean(&text, span_of(f->file));
-		buf_addf(&text, f->line ? ":%d)" : ")", f->line);
+		if (f->line)
+			buf_addf(&text, ":%d", f->line);
+		buf_adds(&text, TR(")", "）"));
 	}
 	say_wrap(p->b, buf_view(&text), INDENT, INDENT, p->width);
 	buf_addc(p->b, '\n');
@@ -224,7 +227,8 @@ static void say_end(struct page *p)
 		buf_adds(&text, TR(", ", "，"));
 		add_count(&text, warnings, (struct tx){ "warning", "个警告" }, "warnings");
 	}
-	say_paint(p->b, p->t, errors ? PAINT_RED : warnings ? PAINT_YELLOW : PAINT_GREEN, errors || warnings ? buf_str(&text) : praise(a));
+	enum paint paint = errors ? PAINT_RED : warnings ? PAINT_YELLOW : PAINT_GREEN;
+	say_paint(p->b, p->t, paint, text.len ? buf_str(&text) : praise(a));
 	buf_addc(p->b, '\n');
 }
 
@@ -390,14 +394,13 @@ static int say_all(struct fault_task *t, const struct audit_values *o, const str
 static int audit_here(const struct audit_values *o, struct audit_config *c, struct config *config)
 {
 	CLEANUP(buf_free) struct buf contracts = { 0 };
-	const char *uri = o->store ? o->store : getenv("TOCSIN_STORE");
 	struct fault_task t;
 	struct audit a = { 0 };
 	struct err e = { 0 };
 	int found = EXIT_OK;
 
 	config_path(config, CFG_CONTRACTS, &contracts);
-	int status = fault_begin(&t, uri && *uri ? uri : config_text(config, CFG_STORE));
+	int status = fault_begin(&t, o->store);
 	if (status)
 		return status;
 	read_place(&t.mem, config, c);

@@ -240,9 +240,11 @@ static int tests_run(void *values, const struct args *a)
 		return r;
 	p.mem = &t.mem;
 	r = store_test_trends(t.s, p.project, p.now, o->limit ? (size_t)o->limit : LIMIT_DEFAULT, stats_keep_trend, &p, &e);
-	if (r == 0 && o->json)
+	if (r > 0)
+		say_error(TR("there are more results than are looked at: the commands that ran last count (--project takes fewer)", "测试结果过多，只比较最近运行的命令（可用 --project 缩小范围）"));
+	if (r >= 0 && o->json)
 		tests_json(&p, o, &t.text);
-	else if (r == 0)
+	else if (r >= 0)
 		tests_say(&p, o, &t.out, &t.text);
 	stats_page_free(&p);
 	return fault_end(&t, r, &e);

@@ -211,19 +211,32 @@ static void spool(struct session *s, struct report *r, const char *why)
 	session_note(s, buf_str(&text));
 }
 
-static void take_spooled(struct session *s, struct store *store)
+/* -errno: the store cannot be written to, and it is said why in *e. */
+static int take_spooled(struct session *s, struct store *store, struct err *e)
 {
 	CLEANUP(buf_free) struct buf notes = { 0 };
-	struct err e;
 
-	if (spool_take(store, s->store_uri, SPOOLED_MAX, time_wall(), &notes, &e) < 0)
-		session_note(s, e.msg);
+	int r = spool_take(store, s->store_uri, SPOOLED_MAX, time_wall(), &notes, e);
 	for (struct span rest = buf_view(&notes); rest.n;) {
 		struct span line = span_cut(&rest, '\n');
 		const char *one = line.n ? arena_str(&s->mem, line) : NULL;
 		if (one)
 			session_note(s, one);
 	}
+	return r < 0 ? r : 0;
+}
+
+/* A clock that jumped spoils ages and trends, here or in the store: it is said, and nothing is dropped for it. */
+static void check_clock(struct session *s, struct store *store, const struct report *r)
+{
+	CLEANUP(buf_free) struct buf note = { 0 };
+	struct err e;
+
+	if (store_clock(store, r->started, &note, &e) <= 0)
+		return;
+	const char *line = arena_str(&s->mem, span_trim(buf_view(&note)));
+	if (line)
+		session_note(s, line);
 }
 
 static void keep_house(struct session *s, struct store *store)
@@ -246,8 +259,10 @@ void history_record(struct session *s, struct report *r)
 	struct err e;
 
 	int n = store_open(s->store_uri, STORE_CREATE, &store, &e);
+	if (n == 0)
+		n = take_spooled(s, store, &e);
 	if (n == 0) {
-		take_spooled(s, store);
+		check_clock(s, store, r);
 		n = store_record(store, r, &c, &e);
 	}
 	if (n < 0)

@@ -353,11 +353,12 @@ void stats_html(const struct stats_page *p, struct buf *b)
 	table_faults(b, p);
 	chart_causes(b, &p->st);
 	table_flaky(b, p);
-	buf_adds(b, "<div class=\"two\">\n");
+	buf_adds(b, "<div class=\"two\">\n<div class=\"stack\">\n");
 	table_trend(b, p, TEST_SLOWER, TR("By more than their own noise; what all tests share is taken out.", "变慢超出自身波动；所有测试共同变慢的部分已扣除。"));
-	table_trend(b, p, TEST_SLOWEST, NULL);
 	table_trend(b, p, TEST_SKIPPED, TR("They passed before.", "以前是通过的。"));
 	table_trend(b, p, TEST_GONE, TR("They ran in every run before, and do not run any more.", "以前每次都运行，现在不再运行。"));
+	buf_adds(b, "</div>\n");
+	table_trend(b, p, TEST_SLOWEST, NULL);
 	buf_adds(b, "</div>\n");
 	table_projects(b, &p->st);
 	time_rfc3339(p->now, at);

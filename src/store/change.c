@@ -67,6 +67,9 @@ static int merge_counts(struct store *s, int64_t from, int64_t into, struct err 
 		"INSERT INTO fault_tag(fault, tag) SELECT CAST(?2 AS BIGINT), tag FROM fault_tag WHERE fault = ?1 ON CONFLICT DO NOTHING",
 		"INSERT INTO defence(fault, kind, name, at, who) SELECT CAST(?2 AS BIGINT), kind, name, at, who FROM defence WHERE fault = ?1 ON CONFLICT DO NOTHING",
 		"UPDATE fault SET merged_into = ?2 WHERE merged_into = ?1",
+		/* what was resolved, and is the same as what was seen since, was not */
+		"UPDATE fault SET state = 'regressed', regressed_at = (SELECT last_seen FROM fault WHERE seq = ?1) WHERE seq = ?2 AND state = 'resolved'"
+		" AND EXISTS (SELECT 1 FROM fault a WHERE a.seq = ?1 AND a.last_seen > fault.resolved_at AND (a.resolved_at IS NULL OR a.last_seen > a.resolved_at))",
 		/* the ends: of both, the first and the last */
 		"UPDATE fault SET first_seen = (SELECT first_seen FROM fault WHERE seq = ?1), first_run = (SELECT first_run FROM fault WHERE seq = ?1),"
 		" first_commit = (SELECT first_commit FROM fault WHERE seq = ?1), first_url = (SELECT first_url FROM fault WHERE seq = ?1)"

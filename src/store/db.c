@@ -43,29 +43,44 @@ int db_bulk(struct db *d, const char *sql, const struct db_rows *rows, struct er
 	return rows->n ? d->ops->bulk(d, sql, rows, e) : 0;
 }
 
-/* "?1, ?2" for SQLite; for PostgreSQL "SELECT * FROM unnest(?1::bigint[], ?2::text[])". */
-static void add_values(struct buf *sql, const struct db *d, const struct db_rows *rows)
+/* "(?1, ?2), (?3, ?4)" for SQLite; for PostgreSQL "SELECT * FROM unnest(?1::bigint[], ?2::text[])". */
+static void add_values(struct buf *sql, const struct db *d, const struct db_rows *rows, size_t at_once)
 {
 	static const char *const arrays[] = { [DB_NULL] = "text", [DB_INT] = "bigint", [DB_REAL] = "float8", [DB_TEXT] = "text", [DB_BLOB] = "bytea" };
 
 	buf_adds(sql, d->postgres ? ") SELECT * FROM unnest(" : ") VALUES (");
-	for (size_t i = 0; i < rows->columns; i++) {
-		buf_addf(sql, "%s?%zu", i ? ", " : "", i + 1);
+	for (size_t i = 0; i < rows->columns * at_once; i++) {
+		buf_addf(sql, "%s?%zu", !i ? "" : i % rows->columns ? ", " : "), (", i + 1);
 		if (d->postgres)
 			buf_addf(sql, "::%s[]", arrays[rows->types[i]]);
 	}
 	buf_adds(sql, ") ON CONFLICT DO NOTHING");
 }
 
-int db_insert(struct db *d, const char *table, const char *columns, const struct db_rows *rows, struct err *e)
+#define AT_ONCE 32 /* rows a statement, of SQLite: what a statement costs by itself is a third of a short row */
+
+static int insert(struct db *d, const char *table, const char *columns, const struct db_rows *rows, size_t at_once, struct err *e)
 {
 	CLEANUP(buf_free) struct buf sql = { 0 };
+	struct db_rows wide = *rows;
 
 	buf_addf(&sql, "INSERT INTO %s(%s", table, columns);
-	add_values(&sql, d, rows);
+	add_values(&sql, d, rows, at_once);
 	if (sql.bad)
 		return err_set(e, ENOMEM, TR("out of memory", "内存不足"));
-	return db_bulk(d, buf_str(&sql), rows, e);
+	wide.columns *= at_once;
+	wide.n /= at_once;
+	return db_bulk(d, buf_str(&sql), &wide, e);
+}
+
+int db_insert(struct db *d, const char *table, const char *columns, const struct db_rows *rows, struct err *e)
+{
+	size_t many = d->postgres || rows->columns > 8 ? 0 : rows->n / AT_ONCE * AT_ONCE;
+	struct db_rows rest = { rows->types, rows->columns, rows->n - many, rows->v + many * rows->columns };
+	struct db_rows first = { rows->types, rows->columns, many, rows->v };
+
+	int r = many ? insert(d, table, columns, &first, AT_ONCE, e) : 0;
+	return r < 0 || !rest.n ? r : insert(d, table, columns, &rest, 1, e);
 }
 
 bool db_text_ok(struct span s)

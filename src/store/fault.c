@@ -179,7 +179,49 @@ static void needle_free_cleanup(struct needle *x)
 	buf_free(&x->match);
 }
 
-static bool needle_make(const char *text, struct needle *x)
+#define WORDS_MAX 300 /* of the index that begin with one or two letters: with more than that all texts are looked at */
+
+static int take_word(void *ctx, const struct db_value *row, size_t n)
+{
+	struct buf *b = ctx;
+	struct span word = db_span(row[0]);
+
+	buf_adds(b, b->len ? " OR \"" : "\"");
+	for (size_t i = 0; i < word.n; i++) {
+		if (word.p[i] == '"')
+			buf_addc(b, '"');
+		buf_addc(b, word.p[i]);
+	}
+	buf_addc(b, '"');
+	return 0;
+}
+
+/*
+ * One or two letters are in the index as the beginning of three: every field ends with a line feed, so that a third one
+ * follows always.
+ */
+static int add_words(struct store *s, struct needle *x, struct err *e)
+{
+	CLEANUP(buf_free) struct buf end = { 0 };
+	int64_t n = 0;
+
+	buf_span(&end, buf_view(&x->lower));
+	buf_adds(&end, "\xf4\x8f\xbf\xbf"); /* the last letter there is */
+	if (end.bad)
+		return no_memory(e);
+	int r = db_script(s->db, "CREATE VIRTUAL TABLE IF NOT EXISTS temp.fault_words USING fts5vocab('main', 'fault_find', 'row')", e);
+	struct db_value range[] = { db_text(buf_view(&x->lower)), db_text(buf_view(&end)), db_int(WORDS_MAX) };
+	if (r == 0)
+		r = db_get(s->db, "SELECT count(*) FROM (SELECT 1 FROM temp.fault_words WHERE term >= ?1 AND term < ?2 LIMIT ?3)", range, 3, 0, &n, e);
+	if (r < 0 || n == WORDS_MAX)
+		return r;
+	int64_t q = db_query(s->db, "SELECT term FROM temp.fault_words WHERE term >= ?1 AND term < ?2", range, 2, take_word, &x->match, e);
+	if (q >= 0 && !x->match.len)
+		buf_adds(&x->match, "\"\x01\x01\x01\""); /* in no text */
+	return q < 0 ? (int)q : 0;
+}
+
+static int needle_make(struct store *s, const char *text, struct needle *x, struct err *e)
 {
 	buf_addc(&x->like, '%');
 	for (const char *c = text; *c && x->lower.len < WORD_MAX; c++) {
@@ -190,9 +232,8 @@ static bool needle_make(const char *text, struct needle *x)
 		buf_addc(&x->like, l);
 	}
 	buf_addc(&x->like, '%');
-	if (!add_trigrams(&x->match, buf_view(&x->lower)))
-		buf_clear(&x->match);
-	return !x->lower.bad && !x->like.bad && !x->match.bad;
+	int r = add_trigrams(&x->match, buf_view(&x->lower)) || !x->lower.len || s->db->postgres ? 0 : add_words(s, x, e);
+	return r == 0 && (x->lower.bad || x->like.bad || x->match.bad) ? no_memory(e) : r;
 }
 
 static struct db_value keep_text(struct query *q, const struct buf *b)
@@ -203,21 +244,23 @@ static struct db_value keep_text(struct query *q, const struct buf *b)
 	return db_text(s);
 }
 
-static void add_text(struct query *q, const struct db *d, const char *text, bool indexed)
+static int add_text(struct query *q, struct store *s, const char *text, bool indexed, struct err *e)
 {
 	CLEANUP(needle_free) struct needle x = { 0 };
+	const struct db *d = s->db;
 
-	q->bad |= !needle_make(text, &x);
-	if (q->bad || !x.lower.len)
-		return;
+	int r = needle_make(s, text, &x, e);
+	if (r < 0 || !x.lower.len)
+		return r;
 	if (indexed && d->postgres) {
 		add(q, "f.seq IN (SELECT t.fault FROM fault_text t WHERE t.body LIKE ? ESCAPE '!')", keep_text(q, &x.like));
-		return;
+		return 0;
 	}
 	if (indexed && x.match.len)
 		add(q, "f.seq IN (SELECT rowid FROM fault_find WHERE fault_find MATCH ?)", keep_text(q, &x.match));
 	add(q, DB_SQL(d, "(SELECT instr(t.body, ?) FROM fault_text t WHERE t.fault = f.seq) > 0", "(SELECT strpos(t.body, ?) FROM fault_text t WHERE t.fault = f.seq) > 0"),
 	    keep_text(q, &x.lower));
+	return 0;
 }
 
 static bool asks_state(const struct fault_filter *f, enum fault_state s)
@@ -234,7 +277,7 @@ static bool asks_state(const struct fault_filter *f, enum fault_state s)
 }
 
 /* walk: fault_order comes before it. */
-static void add_filter(struct query *q, const struct db *d, const struct fault_filter *f, bool walk)
+static int add_filter(struct query *q, struct store *s, const struct fault_filter *f, bool walk, struct err *e)
 {
 	add_word(q, "f.cause", f->cause);
 	add_word(q, "f.owner", f->owner);
@@ -251,15 +294,15 @@ static void add_filter(struct query *q, const struct db *d, const struct fault_f
 		add(q, "f.first_seen >= ?", db_int(f->first_since));
 	if (f->no_defence)
 		buf_adds(&q->sql, " AND NOT EXISTS (SELECT 1 FROM defence d WHERE d.fault = f.seq)");
-	if (f->text)
-		add_text(q, d, f->text, !walk);
+	return f->text ? add_text(q, s, f->text, !walk, e) : 0;
 }
 
-static void add_states(struct query *q, const struct fault_filter *f)
+/* other: something else finds them, and SQLite is not to think that nearly all states are few. */
+static void add_states(struct query *q, const struct db *d, const struct fault_filter *f, bool other)
 {
 	bool any = false;
 
-	buf_adds(&q->sql, " WHERE f.state IN (");
+	buf_adds(&q->sql, other && !d->postgres ? " WHERE +f.state IN (" : " WHERE f.state IN (");
 	for (int s = 0; s < FAULT_STATES; s++) {
 		if (!asks_state(f, (enum fault_state)s))
 			continue;
@@ -343,10 +386,9 @@ static int choose_walk(struct store *s, const struct fault_filter *f, bool *walk
 		r = is_common(s, "fault WHERE cause = ?1", db_textz(f->cause), walk, e);
 	if (r < 0 || !*walk || !f->text || !*f->text)
 		return r;
-	if (!needle_make(f->text, &x))
-		return no_memory(e);
-	if (!x.match.len) /* one or two letters: no index knows them */
-		return 0;
+	r = needle_make(s, f->text, &x, e);
+	if (r < 0 || !x.match.len) /* so short that no index knows it */
+		return r;
 	return is_common(s, DB_SQL(s->db, "fault_find WHERE fault_find MATCH ?1", "fault_text WHERE body LIKE ?1 ESCAPE '!'"),
 			 db_text(buf_view(s->db->postgres ? &x.like : &x.match)), walk, e);
 }
@@ -363,10 +405,12 @@ static int ask_sorted(struct store *s, const struct fault_filter *f, int64_t off
 		return r;
 	fault_columns(s->db, &q.sql);
 	buf_adds(&q.sql, walk ? " FROM fault_order o CROSS JOIN fault f" : " FROM fault f WHERE f.seq IN (SELECT f.seq FROM fault f");
-	add_states(&q, f);
+	add_states(&q, s->db, f, walk || f->package || f->owner || f->tag || f->text || f->order == ORDER_FIRST || (f->cause && !is_word(f->state)));
 	if (walk)
 		buf_adds(&q.sql, " AND f.seq = o.fault");
-	add_filter(&q, s->db, f, walk);
+	r = add_filter(&q, s, f, walk, e);
+	if (r < 0)
+		return r;
 	if (walk)
 		buf_addf(&q.sql, " ORDER BY o.at DESC, o.fault DESC LIMIT %lld OFFSET %lld", limit, (long long)offset);
 	else /* first which, then what is to be said of them */
@@ -420,8 +464,10 @@ int store_faults_count(struct store *s, const struct fault_filter *f, int64_t *r
 	if (r < 0)
 		return r;
 	buf_adds(&q.sql, "SELECT count(*) FROM fault f");
-	add_states(&q, f);
-	add_filter(&q, s->db, f, false);
+	add_states(&q, s->db, f, f->package || f->owner || f->tag || f->text);
+	r = add_filter(&q, s, f, false, e);
+	if (r < 0)
+		return r;
 	return q.bad || q.sql.bad ? no_memory(e) : db_get(s->db, buf_str(&q.sql), q.args, q.n, 0, ret, e);
 }
 
@@ -601,10 +647,13 @@ int store_sightings(struct store *s, int64_t seq, bool oldest_first, int64_t lim
 	struct sights w = { .fn = fn, .ctx = ctx, .e = e, .first_of = -1 };
 	CLEANUP(buf_free) struct buf sql = { 0 };
 
-	buf_addf(&sql, "SELECT x.fault, x.body, r.id, r.started, r.project, r.branch, r.commit_id, %s, r.go, r.outcome, r.argv, b.body, f.body FROM finding x"
-		 " JOIN run r ON r.seq = x.run JOIN fault f ON f.seq = x.fault LEFT JOIN blob b ON b.id = r.modules"
-		 " WHERE x.fault IN (SELECT seq FROM fault WHERE seq = ?1 OR merged_into = ?1) ORDER BY x.run %s, x.n LIMIT %lld",
-		 DB_SQL(s->db, "json_extract(r.ci, '$.url')", "r.ci::jsonb ->> 'url'"), oldest_first ? "ASC" : "DESC", limit ? (long long)limit : INT64_MAX);
+	const char *order = oldest_first ? "ASC" : "DESC";
+	/* first which, from an index, then what they are */
+	buf_addf(&sql, "SELECT x.fault, x.body, r.id, r.started, r.project, r.branch, r.commit_id, %s, r.go, r.outcome, r.argv, b.body, f.body FROM"
+		 " (SELECT run, n FROM finding WHERE fault = ?1 OR fault IN (SELECT seq FROM fault WHERE merged_into = ?1) ORDER BY run %s, n LIMIT %lld) w"
+		 " JOIN finding x ON x.run = w.run AND x.n = w.n JOIN run r ON r.seq = x.run JOIN fault f ON f.seq = x.fault LEFT JOIN blob b ON b.id = r.modules"
+		 " ORDER BY x.run %s, x.n",
+		 DB_SQL(s->db, "json_extract(r.ci, '$.url')", "r.ci::jsonb ->> 'url'"), order, limit ? (long long)limit : INT64_MAX, order);
 	if (sql.bad)
 		return no_memory(e);
 	int64_t n = db_query(s->db, buf_str(&sql), DB_ARGS(db_int(seq)), hand_sighting, &w, e);

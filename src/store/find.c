@@ -6,7 +6,7 @@
 #include "store/state.h"
 
 #define TEXT_MAX 3000    /* bytes that are searched, of one fault */
-#define EXCERPT_MAX 800
+#define EXCERPT_MAX 640
 
 static int no_memory(struct err *e)
 {

@@ -561,7 +561,8 @@ static int add_evidence(struct search *x, struct found *k)
 		return r;
 	k->f.passed_run = o.a;
 	k->f.project = o.b;
-	return db_get(x->s->db, "SELECT seq FROM fault WHERE test = ?1 AND package = ?2 AND project = ?3 AND state <> 'merged' ORDER BY last_seen DESC LIMIT 1",
+	/* By the index of the test: a package has many faults. */
+	return db_get(x->s->db, "SELECT seq FROM fault WHERE test = ?1 AND (package || '') = ?2 AND project = ?3 AND state <> 'merged' ORDER BY last_seen DESC LIMIT 1",
 		      DB_ARGS(db_text(k->f.test), db_text(k->f.package), db_text(k->f.project)), 0, &k->f.fault, x->e);
 }
 

@@ -210,7 +210,7 @@ static int take_older(void *ctx, const struct db_value *row, size_t n)
 	return 1;
 }
 
-/* Its last finding says what it is called now. */
+/* Its last finding says what it is called now; one that was only imported has none, and keeps its name. */
 static int newer_name(struct older *o, char ret[FINGERPRINT_LEN + 1], struct err *e)
 {
 	CLEANUP(buf_free) struct buf first = { 0 }, last = { 0 };
@@ -264,7 +264,7 @@ static int rename_all(struct store *s, void *ctx, struct err *e)
 	for (;;) {
 		struct older o = { 0 };
 		char name[FINGERPRINT_LEN + 1];
-		n = db_query(s->db, "SELECT seq, fingerprint, body, last_body FROM fault WHERE seq > ?1 AND fingerprint NOT LIKE ?2 AND merged_into IS NULL ORDER BY seq LIMIT 1",
+		n = db_query(s->db, "SELECT seq, fingerprint, body, last_body FROM fault WHERE seq > ?1 AND fingerprint NOT LIKE ?2 AND merged_into IS NULL AND first_run <> '' ORDER BY seq LIMIT 1",
 			     DB_ARGS(db_int(after), db_textz(like)), take_older, &o, e);
 		after = o.seq;
 		r = n < 0 ? (int)n : 0;

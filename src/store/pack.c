@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "model/report_read.h"
 #include "store/state.h"
 
@@ -13,7 +14,9 @@
  * has `seed` as prefix. Neither may ever change: another seed is another version.
  */
 #define PACK_VERSION '1'
-#define LEVEL 3
+#define LEVEL 6
+#define TEXT_MAX (64 << 10) /* bytes of a text in a body */
+#define PLACES_MAX 500
 #define MAGIC ((size_t)4) /* bytes of zstd's magic number */
 
 static const char seed[] =
@@ -131,8 +134,21 @@ static void put_argv(struct json_out *j, const struct argv *a)
 	json_close(j, ']');
 }
 
-void body_make(const struct report *r, const struct finding *f, struct buf *ret)
+/* What a run may find is bounded; what is handed in from outside, and a cascade over ten thousand packages, is bounded here. */
+static struct finding within_bounds(const struct finding *f)
 {
+	struct finding b = *f;
+
+	b.message = utf8_head(b.message, TEXT_MAX);
+	b.excerpt = utf8_head(b.excerpt, TEXT_MAX);
+	b.advice = utf8_head(b.advice, TEXT_MAX);
+	b.n_places = b.n_places < PLACES_MAX ? b.n_places : PLACES_MAX;
+	return b;
+}
+
+void body_make(const struct report *r, const struct finding *given, struct buf *ret)
+{
+	const struct finding kept = within_bounds(given), *f = &kept;
 	const char *script = script_of(r, f);
 	struct json_out j = { .to = ret };
 

@@ -172,7 +172,25 @@ static int add_commands(struct store *s, const struct report *r, int64_t run, st
 struct keyed {
 	int64_t id;
 	const struct test_result *t; /* in the order in which they ended */
+	bool known; /* the last run of this command had it */
 };
+
+struct marking {
+	struct keyed *k;
+	size_t n, at;
+};
+
+static int mark_known(void *ctx, const struct db_value *row, size_t n)
+{
+	struct marking *m = ctx;
+	int64_t id = db_number(row[0], 0);
+
+	while (m->at < m->n && m->k[m->at].id < id)
+		m->at++;
+	for (size_t i = m->at; i < m->n && m->k[i].id == id; i++)
+		m->k[i].known = true;
+	return m->at == m->n;
+}
 
 static int by_id(const void *a, const void *b)
 {
@@ -199,8 +217,13 @@ static int add_tests(struct store *s, const struct report *r, int64_t run, struc
 	if (!k || !tests || !results)
 		return no_memory(e);
 	for (size_t i = 0; i < n; i++)
-		k[i] = (struct keyed){ hash64(r->results[i].package, r->results[i].test), &r->results[i] };
+		k[i] = (struct keyed){ hash64(r->results[i].package, r->results[i].test), &r->results[i], false };
 	qsort(k, n, sizeof(*k), by_id);
+	struct marking mark = { k, n, 0 };
+	int64_t asked = db_query(s->db, "SELECT test FROM result WHERE run = (SELECT seq FROM run WHERE series = ?1 AND seq <> ?2 ORDER BY started DESC LIMIT 1) ORDER BY test",
+				 DB_ARGS(db_int(store_series(r)), db_int(run)), mark_known, &mark, e);
+	if (asked < 0)
+		return (int)asked;
 	for (size_t i = 0; i < n; i++) {
 		const struct test_result *t = k[i].t;
 		struct db_value *v = results + i * 5;
@@ -210,7 +233,7 @@ static int add_tests(struct store *s, const struct report *r, int64_t run, struc
 		v[2] = db_int(t->attempt ? times : 0); /* -count, or run again: each time is evidence; 0: its result was cached */
 		v[3] = db_int(t->result);
 		v[4] = db_int(t->ns);
-		if (i && k[i - 1].id == k[i].id)
+		if (k[i].known || (i && k[i - 1].id == k[i].id))
 			continue;
 		v = tests + m++ * 4;
 		v[0] = db_int(k[i].id);

@@ -24,7 +24,7 @@ static const char v1[] =
 	"CREATE TABLE command (run {int} NOT NULL, n {int} NOT NULL, argv TEXT NOT NULL, cwd TEXT, script TEXT, code {int}, signal {int},"
 	" duration {int} NOT NULL, flags {int} NOT NULL, PRIMARY KEY (run, n)){clustered};"
 	"CREATE TABLE finding (run {int} NOT NULL, n {int} NOT NULL, fault {int} NOT NULL, body {blob}, PRIMARY KEY (run, n)){clustered};"
-	"CREATE INDEX finding_fault ON finding(fault, run);"
+	"CREATE INDEX finding_fault ON finding(fault, run, n);"
 	/* tests: the id is a hash of package and name, so that nobody has to ask for it */
 	"CREATE TABLE test (id {int} NOT NULL PRIMARY KEY, package TEXT NOT NULL, name TEXT NOT NULL, first_seen {int} NOT NULL){table};"
 	"CREATE INDEX test_name ON test(package, name);"
@@ -45,6 +45,7 @@ static const char v1[] =
 	"CREATE INDEX fault_test ON fault(test) WHERE test IS NOT NULL;"
 	"CREATE INDEX fault_owner ON fault(owner);"
 	"CREATE INDEX fault_first ON fault(first_seen);"
+	"CREATE INDEX fault_merged ON fault(merged_into) WHERE merged_into IS NOT NULL;"
 	/* when each was seen last: fault.last_seen again */
 	"CREATE TABLE fault_order (fault {int} NOT NULL PRIMARY KEY, at {int} NOT NULL){table};"
 	"CREATE INDEX fault_order_at ON fault_order(at, fault);"

@@ -190,7 +190,7 @@ struct test_trend {
 	int64_t at;
 };
 typedef int trend_fn(void *ctx, const struct test_trend *t);
-/* At most limit of each kind, the worst first. Compares the last runs of one command on one branch (docs/flaky.md). */
+/* At most limit of each kind, the worst first. Compares the last runs of one command on one branch (docs/flaky.md). 1: there are more than is looked at. */
 int store_test_trends(struct store *s, const char *project, int64_t now, size_t limit, trend_fn *fn, void *ctx, struct err *e);
 /* The last runs of tests whose name matches (PACKAGE.TEST, or the test alone; '*' is a glob). */
 struct test_run {

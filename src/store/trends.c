@@ -63,7 +63,7 @@ struct trends {
 	struct arena mem;
 	struct tr_line line;
 	size_t run; /* that is being read */
-	size_t rows;
+	size_t rows, at_line;
 	struct candidate *list;
 	size_t n, cap, from; /* from: of this line */
 	bool no_mem;
@@ -635,12 +635,13 @@ int store_test_trends(struct store *s, const char *project, int64_t now, size_t 
 	struct lines lines = { .n = 0 };
 	int r = load_lines(&x, project, now, &lines);
 
-	for (size_t i = 0; r == 0 && i < lines.n && x.rows < ROWS_MAX; i++)
-		r = look_at(&x, lines.v[i].series, lines.v[i].branch, limit);
+	for (; r == 0 && x.at_line < lines.n && x.rows < ROWS_MAX; x.at_line++)
+		r = look_at(&x, lines.v[x.at_line].series, lines.v[x.at_line].branch, limit);
+	bool more = x.rows >= ROWS_MAX && x.at_line < lines.n;
 	if (r == 0)
 		r = tell(&x, limit, fn, ctx);
 	line_free(&x.line);
 	mem_free(x.list);
 	arena_free(&x.mem);
-	return r;
+	return r < 0 ? r : more;
 }

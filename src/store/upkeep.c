@@ -330,7 +330,8 @@ int store_clock(struct store *s, int64_t now, struct buf *ret, struct err *e)
 	int64_t last = now;
 	char when[32];
 
-	int r = db_get(s->db, "SELECT started FROM (SELECT started FROM run ORDER BY seq DESC LIMIT 20) a ORDER BY started LIMIT 1 OFFSET 10", NULL, 0, now, &last, e);
+	int r = db_get(s->db, "SELECT started FROM (SELECT started FROM run ORDER BY seq DESC LIMIT 20) a ORDER BY started LIMIT 1"
+			   " OFFSET (SELECT count(*) FROM (SELECT 1 FROM run LIMIT 20) b) / 2", NULL, 0, now, &last, e);
 	if (r < 0 || (last <= now + 2 * DAY_NSEC && last >= now - 1000 * DAY_NSEC))
 		return r;
 	time_rfc3339(last, when);

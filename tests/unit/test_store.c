@@ -377,8 +377,12 @@ static void merged_faults_are_one(void **state)
 	assert_int_equal(f.last_seen, NOW + 2 * DAY);
 	assert_true(span_eq(f.tags, S("net")));
 	assert_true(span_eq(f.defences, S("test:TestA")));
+	see("third words", "dddd", NOW + 3 * DAY, 1);
+	change(1, (struct fault_change){ .kind = CHANGE_RESOLVED, .at = NOW + 2 * DAY + 1 });
+	change(3, (struct fault_change){ .kind = CHANGE_MERGED, .into = 1 });
+	assert_int_equal(get("T-1", &mem).state, FAULT_REGRESSED); /* it was seen after it was said to be solved */
 	fine(store_sightings(store, 1, true, 0, count_sighting, &seen, &e));
-	assert_string_equal(buf_str(&seen), "aaaa first words\nbbbb other words\ncccc other words\n");
+	assert_string_equal(buf_str(&seen), "aaaa first words\nbbbb other words\ncccc other words\ndddd third words\n");
 	is_sound();
 }
 
