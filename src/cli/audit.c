@@ -169,7 +169,7 @@ int audit_run(const struct audit_config *c, struct arena *mem, struct audit *ret
 	struct auditing x = { .c = c, .a = ret, .mem = mem };
 
 	*ret = (struct audit){ .mem = mem };
-	gotree_open(c->root, &x.tree);
+	gotree_open(c->root, &ret->tree);
 	int r = read_faults(&x, e);
 	if (r >= 0)
 		r = audit_promises(&x, e);
@@ -177,13 +177,14 @@ int audit_run(const struct audit_config *c, struct arena *mem, struct audit *ret
 		qsort(ret->faults, ret->n_faults, sizeof(*ret->faults), by_seq);
 	for (size_t i = 0; i < ret->n_faults && r >= 0; i++)
 		r = audit_fault(&x, &ret->faults[i], e);
-	if (r >= 0 && x.tree.cut)
+	if (r >= 0 && ret->tree.cut)
 		ret->notes[ret->n_notes++] = TR("the tree has more folders than are looked at: a test may be there that was not found", "源码树过大，未能全部查看：未找到的测试可能仍然存在");
-	if (r >= 0 && (x.no_memory || x.tree.no_memory))
+	if (r >= 0 && ret->tree.unread)
+		ret->notes[ret->n_notes++] = TR("some of the tree cannot be read: a test may be there that was not found", "源码树中有无法读取的部分：未找到的测试可能仍然存在");
+	if (r >= 0 && (x.no_memory || ret->tree.no_memory))
 		r = audit_no_memory(e);
 	if (r >= 0 && ret->n)
 		qsort(ret->findings, ret->n, sizeof(*ret->findings), by_weight);
-	gotree_close(&x.tree);
 	return r < 0 ? r : 0;
 }
 
@@ -193,6 +194,7 @@ void audit_free(struct audit *a)
 		mem_free(a->faults[i].defences);
 		mem_free(a->faults[i].times);
 	}
+	gotree_close(&a->tree);
 	mem_free(a->faults);
 	mem_free(a->findings);
 	*a = (struct audit){ 0 };

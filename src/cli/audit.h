@@ -81,6 +81,7 @@ struct audit_config {
 
 struct audit {
 	struct arena *mem;
+	struct gotree tree;      /* findings and defences point into it */
 	struct audit_finding *findings; /* the worst first */
 	size_t n, cap;
 	struct audit_fault *faults; /* by seq */
@@ -90,7 +91,7 @@ struct audit {
 	size_t states[DEFENCE_STATES], defences;
 	size_t severities[3];    /* findings, as enum severity */
 	struct audit_repair repair;
-	const char *notes[4];    /* sentences about what could not be known */
+	const char *notes[6];    /* sentences about what could not be known */
 	size_t n_notes;
 };
 int audit_run(const struct audit_config *c, struct arena *mem, struct audit *ret, struct err *e);
@@ -102,7 +103,6 @@ struct auditing {
 	const struct audit_config *c;
 	struct audit *a;
 	struct arena *mem;
-	struct gotree tree;
 	size_t sorted; /* of the faults; those that a contract brought in stand behind */
 	bool no_memory;
 };

@@ -69,12 +69,18 @@ static const struct gotree_test *place_of(struct auditing *x, struct audit_fault
 {
 	const struct gotree_test *found[SAME_MAX];
 	const char *why;
-	size_t n = gotree_find(&x->tree, name, found, SAME_MAX, &why), kept = n < SAME_MAX ? n : SAME_MAX;
+	size_t n = gotree_find(&x->a->tree, name, found, SAME_MAX, &why), kept = n < SAME_MAX ? n : SAME_MAX;
 
-	if (!n && x->tree.cut && !name->package.n) {
+	d->state = DEFENCE_UNVERIFIED;
+	if (!n && x->a->tree.cut && !name->package.n) {
 		audit_add(x, AUDIT_UNVERIFIED, SEV_WARNING, f, d, NULL, 0, "%s", TR("it was not found, and not all of the tree was looked at: say PACKAGE.TestName", "未找到，且未能查看整个源码树：请写明 包.测试名"));
 		return NULL;
 	}
+	if (!n && x->a->tree.unread) {
+		audit_add(x, AUDIT_UNVERIFIED, SEV_WARNING, f, d, NULL, 0, "%s", TR("it was not found, and some of the tree cannot be read", "未找到，且源码树中有无法读取的部分"));
+		return NULL;
+	}
+	d->state = DEFENCE_BROKEN;
 	if (!n) {
 		audit_add(x, AUDIT_MISSING, SEV_ERROR, f, d, NULL, 0, "%s", why);
 		return NULL;
@@ -158,16 +164,14 @@ static int check_test(struct auditing *x, struct audit_fault *f, struct audit_de
 		audit_add(x, AUDIT_MISSING, SEV_ERROR, f, d, NULL, 0, "%s", TR("this names no test: it should be PACKAGE.TestName or TestName", "不是测试的名称：应为 包.测试名 或 测试名"));
 		return 0;
 	}
-	if (!x->tree.n_modules) {
+	if (!x->a->tree.n_modules) {
 		audit_add(x, AUDIT_UNVERIFIED, SEV_WARNING, f, d, NULL, 0, TR("there is no go.mod in %s: run the audit in the project", "%s 中没有 go.mod：请在项目中运行审计"), x->c->root);
 		d->state = DEFENCE_UNVERIFIED;
 		return 0;
 	}
 	const struct gotree_test *t = place_of(x, f, d, &name);
-	if (!t) {
-		d->state = x->tree.cut && !name.package.n ? DEFENCE_UNVERIFIED : DEFENCE_BROKEN;
+	if (!t)
 		return 0;
-	}
 	d->package = t->package;
 	d->test = name.test;
 	int r = store_test_results(x->c->s, d->package, d->test, 0, RESULTS_MAX, take_result, &res, e);
@@ -190,7 +194,7 @@ static int check_rule(struct auditing *x, struct audit_fault *f, struct audit_de
 		audit_add(x, AUDIT_UNVERIFIED, SEV_WARNING, f, d, NULL, 0, "%s", TR("a rule of `tocsin check` cannot be verified by this version", "`tocsin check` 的规则无法由本版本核实"));
 		return 0;
 	}
-	gotree_rule(&x->tree, name, &rule);
+	gotree_rule(&x->a->tree, name, &rule);
 	if (rule.state == RULE_OFF) {
 		d->state = DEFENCE_BROKEN;
 		audit_add(x, AUDIT_MISSING, SEV_ERROR, f, d, rule.file.p, rule.line, TR("the rule is switched off in %s:%d", "该规则已在 %s:%d 中关闭"), rule.file.p, rule.line);

@@ -52,15 +52,18 @@ static int read_promise(struct promises *all, const char *path, struct promise *
 	struct promise p = { .shown = shown_path(x, path), .path = arena_str(x->mem, span_of(real ? real : path)) };
 	struct stat st;
 	struct err why;
+	int r;
 
 	if (!p.path || !mem_grow(&all->v, &all->cap, all->n, sizeof(*all->v)))
 		return audit_no_memory(e);
 	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode)) {
 		unreadable(x, p.shown, 0, TR("this is no file", "这不是文件"));
-	} else if (file_slurp(path, &text, &why) < 0) {
+	} else if ((r = file_slurp(path, &text, &why)) < 0) {
+		if (r == -ENOMEM)
+			return audit_no_memory(e);
 		unreadable(x, p.shown, 0, why.msg);
 	} else {
-		int r = contract_read(p.shown, buf_view(&text), x->mem, &p.c, e);
+		r = contract_read(p.shown, buf_view(&text), x->mem, &p.c, e);
 		if (r < 0)
 			return r;
 		for (size_t i = 0; i < p.c.n_errors; i++)
@@ -147,6 +150,7 @@ static void when_added(struct promises *all)
 	struct adding g = { all, w.top };
 	if (r == 0 && inside)
 		r = git_added(w.top, folder + n + 1, take_added, &g, &e);
+	x->no_memory |= r == -ENOMEM;
 	if (r < 0 || !inside) {
 		const char *why = r == -EAGAIN ? TR("since when the contracts are there is not known: the history is cut off (git fetch --unshallow)",
 						    "不知道防御契约从何时起存在：历史记录不完整（git fetch --unshallow）")
@@ -201,10 +205,13 @@ static void check_number(struct auditing *x, const struct promise *p, const stru
 	struct fault named;
 	struct err e;
 
-	if (!p->c.fingerprint.n || (store_fault_get(x->c->s, p->c.fault.p, x->mem, &named, &e) == 0 && named.seq == f->seq))
+	if (!p->c.fingerprint.n)
 		return;
-	audit_add(x, AUDIT_OTHER_FAULT, SEV_WARNING, NULL, NULL, p->shown, p->c.fault_line,
-		  TR("by its fingerprint this is T-%lld in this store, not %s", "按指纹，在此存储中它是 T-%lld，而不是 %s"), (long long)f->seq, p->c.fault.p);
+	int r = store_fault_get(x->c->s, p->c.fault.p, x->mem, &named, &e);
+	x->no_memory |= r == -ENOMEM;
+	if (r != 0 || named.seq != f->seq)
+		audit_add(x, AUDIT_OTHER_FAULT, SEV_WARNING, NULL, NULL, p->shown, p->c.fault_line,
+			  TR("by its fingerprint this is T-%lld in this store, not %s", "按指纹，在此存储中它是 T-%lld，而不是 %s"), (long long)f->seq, p->c.fault.p);
 }
 
 static void check_twice(struct promises *all, struct promise *p)
@@ -281,7 +288,6 @@ struct history {
 		int64_t at;
 	} *links;
 	size_t n, cap;
-	bool resolved;
 };
 
 static int take_link(struct history *h, const struct fault_event *v)
@@ -334,7 +340,9 @@ static int linked_file(struct promises *all, struct audit_fault *f, const struct
 	while (span_skip(&name, S("./")))
 		;
 	char *path = arena_printf(x->mem, "%s/%.*s", x->c->root, SPAN_ARG(name));
-	CLEANUP(mem_free) char *real = path ? realpath(path, NULL) : NULL;
+	if (!path)
+		return audit_no_memory(e);
+	CLEANUP(mem_free) char *real = realpath(path, NULL);
 	size_t n = strlen(x->c->root);
 	if (!real) {
 		audit_add(x, AUDIT_MISSING, SEV_ERROR, f, d, NULL, 0, "%s", TR("the contract file does not exist", "契约文件不存在"));
@@ -391,34 +399,99 @@ static int add_links(struct promises *all, size_t at, const struct history *h, s
 	return r;
 }
 
-/* What is linked, and the history of it: only of faults that have something. */
-static int add_history(struct promises *all, size_t i, struct err *e)
+/* ---- the history of all of them, in one go ---- */
+
+struct merged {
+	int64_t seq, into;
+};
+
+struct histories {
+	struct auditing *x;
+	struct history *v; /* one a fault, in the order of the faults */
+	size_t n;
+	struct merged *merged; /* by seq */
+	size_t n_merged, cap_merged;
+};
+
+static int take_merged(void *ctx, const struct fault *f)
 {
-	struct auditing *x = all->x;
-	struct audit_fault *f = &x->a->faults[i];
-	struct history h = { .x = x, .f = f, .begin = f->f.first_seen };
-	int r;
+	struct histories *all = ctx;
+
+	if (!mem_grow(&all->merged, &all->cap_merged, all->n_merged, sizeof(*all->merged)))
+		return -ENOMEM;
+	all->merged[all->n_merged++] = (struct merged){ f->seq, f->merged_into };
+	return 0;
+}
+
+static int by_merged(const void *a, const void *b)
+{
+	const struct merged *x = a, *y = b;
+
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+/* Only of faults that have something: of the others nobody asks. */
+static int take_any(void *ctx, const struct fault_event *v)
+{
+	struct histories *all = ctx;
+	struct merged key = { .seq = v->seq };
+	const struct merged *m = all->n_merged ? bsearch(&key, all->merged, all->n_merged, sizeof(key), by_merged) : NULL;
+	struct audit_fault *f = fault_of(all->x, m ? m->into : v->seq);
+
+	if (!f || (!f->f.defences.n && !f->n))
+		return 0;
+	struct history *h = &all->v[f - all->x->a->faults];
+	h->x = all->x;
+	h->f = f;
+	return take_event(h, v);
+}
+
+static int read_histories(struct histories *all, struct err *e)
+{
+	const struct fault_filter q = { .state = "merged" };
+	struct audit *a = all->x->a;
+
+	all->n = a->n_faults;
+	all->v = mem_zalloc((all->n + 1) * sizeof(*all->v));
+	if (!all->v)
+		return audit_no_memory(e);
+	for (size_t i = 0; i < all->n; i++)
+		all->v[i].begin = a->faults[i].f.first_seen;
+	int r = store_faults(all->x->c->s, &q, take_merged, all, e);
+	if (all->n_merged)
+		qsort(all->merged, all->n_merged, sizeof(*all->merged), by_merged);
+	if (r >= 0)
+		r = store_events(all->x->c->s, 0, take_any, all, e);
+	return r == -ENOMEM ? audit_no_memory(e) : r;
+}
+
+static int add_history(struct promises *all, struct histories *past, size_t i, struct err *e)
+{
+	struct audit_fault *f = &all->x->a->faults[i];
+	struct history *h = &past->v[i];
 
 	if (!f->f.defences.n && !f->n)
 		return 0;
-	r = store_events(x->c->s, f->f.seq, take_event, &h, e);
-	if (r == -ENOMEM)
-		audit_no_memory(e);
-	if (r >= 0 && !f->n_times && h.begin && f->f.resolved_at > h.begin && f->f.state == FAULT_RESOLVED) { /* imported */
-		if (mem_grow(&f->times, &f->cap_times, f->n_times, sizeof(*f->times)))
-			f->times[f->n_times++] = (struct audit_time){ h.begin, f->f.resolved_at };
-		else
-			r = audit_no_memory(e);
+	if (!f->n_times && h->begin && f->f.resolved_at > h->begin && f->f.state == FAULT_RESOLVED) { /* imported */
+		if (!mem_grow(&f->times, &f->cap_times, f->n_times, sizeof(*f->times)))
+			return audit_no_memory(e);
+		f->times[f->n_times++] = (struct audit_time){ h->begin, f->f.resolved_at };
 	}
-	if (r >= 0)
-		r = add_links(all, i, &h, e);
-	mem_free(h.links);
-	return r;
+	return add_links(all, i, h, e);
+}
+
+static void histories_free(struct histories *all)
+{
+	for (size_t i = 0; all->v && i < all->n; i++)
+		mem_free(all->v[i].links);
+	mem_free(all->v);
+	mem_free(all->merged);
 }
 
 int audit_promises(struct auditing *x, struct err *e)
 {
 	struct promises all = { .x = x };
+	struct histories past = { .x = x };
 
 	int r = read_folder(&all, e);
 	if (r >= 0)
@@ -430,8 +503,11 @@ int audit_promises(struct auditing *x, struct err *e)
 		if (f)
 			r = add_checks(x, f, &all.v[i], all.v[i].added, e);
 	}
-	for (size_t i = 0; i < x->a->n_faults && r >= 0; i++)
-		r = add_history(&all, i, e);
+	if (r >= 0)
+		r = read_histories(&past, e);
+	for (size_t i = 0; i < past.n && r >= 0; i++)
+		r = add_history(&all, &past, i, e);
+	histories_free(&past);
 	mem_free(all.v);
 	return r < 0 ? r : 0;
 }

@@ -87,20 +87,30 @@ static void say_finding(struct page *p, const struct audit_finding *f)
 	buf_addc(p->b, '\n');
 }
 
+static void say_more(struct page *p, size_t open)
+{
+	if (open <= SHOWN_OPEN)
+		return;
+	say_pad(p->b, INDENT);
+	buf_addf(p->b, TR("… and %zu more open faults without a defence: tocsin fault list --no-defence\n", "……另有 %zu 个未解决的故障没有防御：tocsin fault list --no-defence\n"), open - SHOWN_OPEN);
+}
+
 static void say_findings(struct page *p)
 {
 	size_t open = 0;
 
 	for (size_t i = 0; i < p->a->n; i++) {
 		const struct audit_finding *f = &p->a->findings[i];
-		if (f->kind == AUDIT_UNDEFENDED && f->severity == SEV_WARNING && ++open > SHOWN_OPEN)
-			continue;
-		say_finding(p, f);
+		bool is_open = f->kind == AUDIT_UNDEFENDED && f->severity == SEV_WARNING;
+		if (open && !is_open) {
+			say_more(p, open);
+			open = 0;
+		}
+		open += is_open;
+		if (open <= SHOWN_OPEN)
+			say_finding(p, f);
 	}
-	if (open > SHOWN_OPEN) {
-		say_pad(p->b, INDENT);
-		buf_addf(p->b, TR("… and %zu more open faults without a defence: tocsin fault list --no-defence\n", "……另有 %zu 个未解决的故障没有防御：tocsin fault list --no-defence\n"), open - SHOWN_OPEN);
-	}
+	say_more(p, open);
 	if (p->a->n)
 		buf_addc(p->b, '\n');
 }

@@ -24,7 +24,7 @@ static const char *join(struct gotree *t, const char *dir, const char *name)
 	return path;
 }
 
-static bool slurp(const struct gotree *t, const char *relative, struct buf *ret)
+bool gotree_slurp(struct gotree *t, const char *relative, struct buf *ret)
 {
 	CLEANUP(buf_free) struct buf path = { 0 };
 	struct stat st;
@@ -32,7 +32,28 @@ static bool slurp(const struct gotree *t, const char *relative, struct buf *ret)
 	path_join(&path, t->root, relative);
 	buf_clear(ret);
 	ret->max = FILE_MAX;
-	return !path.bad && stat(path.p, &st) == 0 && S_ISREG(st.st_mode) && file_slurp(path.p, ret, NULL) == 0;
+	if (path.bad) {
+		t->no_memory = true;
+		return false;
+	}
+	if (stat(path.p, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	int r = file_slurp(path.p, ret, NULL);
+	t->no_memory |= r == -ENOMEM;
+	t->unread |= r < 0 && r != -ENOENT;
+	return r == 0;
+}
+
+/* NULL: it is not there. */
+static DIR *open_dir(struct gotree *t, const char *relative)
+{
+	CLEANUP(buf_free) struct buf full = { 0 };
+
+	path_join(&full, t->root, relative);
+	t->no_memory |= full.bad;
+	DIR *d = full.bad ? NULL : opendir(full.p);
+	t->unread |= !d && !full.bad && errno != ENOENT && errno != ENOTDIR;
+	return d;
 }
 
 static bool is_test_file(const char *name)
@@ -67,7 +88,7 @@ static void add_module(struct gotree *t, const char *dir)
 	CLEANUP(buf_free) struct buf text = { 0 };
 	const char *path = join(t, dir, "go.mod");
 
-	if (!path || !slurp(t, path, &text))
+	if (!path || !gotree_slurp(t, path, &text))
 		return;
 	struct span name = gomod_module(buf_view(&text));
 	if (!name.n)
@@ -81,11 +102,9 @@ static void add_module(struct gotree *t, const char *dir)
 
 static void walk(struct gotree *t, const char *dir, int depth)
 {
-	CLEANUP(buf_free) struct buf full = { 0 };
+	DIR *d = depth > DEPTH_MAX ? NULL : open_dir(t, dir);
 	struct dirent *e;
 
-	path_join(&full, t->root, dir);
-	DIR *d = full.bad || depth > DEPTH_MAX ? NULL : opendir(full.p);
 	while (d && (e = readdir(d)) && !t->no_memory) {
 		t->cut |= ++t->entries > ENTRIES_MAX;
 		if (t->cut)
@@ -156,7 +175,11 @@ static struct span package_of(struct gotree *t, const char *dir)
 	}
 	if (!best)
 		return (struct span){ 0 };
-	return below_best.n ? span_of(arena_printf(&t->mem, "%.*s/%.*s", SPAN_ARG(best->path), SPAN_ARG(below_best))) : best->path;
+	if (!below_best.n)
+		return best->path;
+	struct span path = span_of(arena_printf(&t->mem, "%.*s/%.*s", SPAN_ARG(best->path), SPAN_ARG(below_best)));
+	t->no_memory |= !path.p;
+	return path;
 }
 
 /* The folder of an import path, or NULL; the longest module path wins. */
@@ -165,8 +188,11 @@ static const char *package_dir(struct gotree *t, struct span package)
 	const struct gotree_module *best = NULL;
 	struct span rest, below_best = { 0 };
 
-	if (span_skip(&package, S("./")) || span_eq(package, S(".")))
-		return arena_str(&t->mem, span_eq(package, S(".")) ? S("") : package);
+	if (span_skip(&package, S("./")) || span_eq(package, S("."))) {
+		char *path = arena_str(&t->mem, span_eq(package, S(".")) ? S("") : package);
+		t->no_memory |= !path;
+		return path;
+	}
 	for (size_t i = 0; i < t->n_modules; i++) {
 		const struct gotree_module *m = &t->modules[i];
 		if (!below(package, m->path, &rest) || (best && best->path.n > m->path.n))
@@ -176,7 +202,11 @@ static const char *package_dir(struct gotree *t, struct span package)
 	}
 	if (!best)
 		return NULL;
-	return below_best.n ? join(t, best->dir, arena_str(&t->mem, below_best)) : best->dir;
+	if (!below_best.n)
+		return best->dir;
+	char *rest_path = arena_str(&t->mem, below_best);
+	t->no_memory |= !rest_path;
+	return rest_path ? join(t, best->dir, rest_path) : NULL;
 }
 
 /* ---- test functions ---- */
@@ -185,7 +215,7 @@ static void read_file(struct gotree *t, struct gotree_dir *d, const char *name, 
 {
 	const char *path = join(t, d->path, name);
 
-	if (!path || !slurp(t, path, text))
+	if (!path || !gotree_slurp(t, path, text))
 		return;
 	struct gofuncs at = { .rest = buf_view(text) };
 	struct gofunc f;
@@ -196,7 +226,7 @@ static void read_file(struct gotree *t, struct gotree_dir *d, const char *name, 
 		if (at.build.p && !build.p)
 			build = arena_span(&t->mem, at.build);
 		struct span function = arena_span(&t->mem, f.name);
-		if (!function.p || !mem_grow(&d->tests, &d->cap, d->n, sizeof(*d->tests)))
+		if (!function.p || (at.build.p && !build.p) || !mem_grow(&d->tests, &d->cap, d->n, sizeof(*d->tests)))
 			t->no_memory = true;
 		else
 			d->tests[d->n++] = (struct gotree_test){ d->package, span_of(path), function, build, f.line };
@@ -205,15 +235,14 @@ static void read_file(struct gotree *t, struct gotree_dir *d, const char *name, 
 
 static void read_dir(struct gotree *t, struct gotree_dir *d)
 {
-	CLEANUP(buf_free) struct buf full = { 0 }, text = { 0 };
+	CLEANUP(buf_free) struct buf text = { 0 };
 	struct dirent *e;
 
 	if (d->read)
 		return;
 	d->read = true;
 	d->package = package_of(t, d->path);
-	path_join(&full, t->root, d->path);
-	DIR *all = full.bad ? NULL : opendir(full.p);
+	DIR *all = open_dir(t, d->path);
 	while (all && (e = readdir(all)) && !t->no_memory) {
 		if (is_test_file(e->d_name))
 			read_file(t, d, e->d_name, &text);

@@ -2,6 +2,7 @@
 #define CLI_GOTREE_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/map.h"
 #include "parse/gofunc.h"
 
@@ -39,11 +40,16 @@ struct gotree {
 	size_t n_dirs, cap_dirs;
 	struct map by_path;       /* of dirs */
 	int entries;
-	bool cut, no_memory;      /* cut: more folders than are looked at */
+	bool cut;                 /* there are more folders than are looked at */
+	bool unread;              /* a file or folder could not be read, or is too large */
+	bool no_memory;
 };
 
 void gotree_open(const char *root, struct gotree *ret);
 void gotree_close(struct gotree *t);
+
+/* A file of the tree, up to 8 MiB. False: it is not there, or cannot be read. */
+bool gotree_slurp(struct gotree *t, const char *relative, struct buf *ret);
 
 /*
  * The functions that t names: in its package (an import path, or ./DIR), else anywhere. At most max are given; returns how many

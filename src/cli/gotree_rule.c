@@ -1,16 +1,11 @@
 /* Where a lint rule is switched on: golangci-lint's configuration, and the files that call linters. */
-#include <dirent.h>
-#include <stdlib.h>
-#include <sys/stat.h>
+#include <errno.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "base/path.h"
 #include "cli/gotree.h"
 #include "cli/project.h"
 #include "parse/yaml.h"
-
-#define FILE_MAX (1 << 20)
 
 /* clang-format off */
 static const char *const golangci[] = { ".golangci.yml", ".golangci.yaml", ".golangci.json", NULL };
@@ -19,17 +14,6 @@ static const char *const others[] = { ".golangci.toml", "staticcheck.conf", "rev
 /* What golangci-lint runs when nothing else is said. */
 static const char *const standard[] = { "errcheck", "govet", "ineffassign", "staticcheck", "unused", NULL };
 /* clang-format on */
-
-static bool slurp(const struct gotree *t, const char *name, struct buf *ret)
-{
-	CLEANUP(buf_free) struct buf path = { 0 };
-	struct stat st;
-
-	path_join(&path, t->root, name);
-	buf_clear(ret);
-	ret->max = FILE_MAX;
-	return !path.bad && stat(path.p, &st) == 0 && S_ISREG(st.st_mode) && file_slurp(path.p, ret, NULL) == 0;
-}
 
 static const struct yaml *listed(const struct yaml *list, struct span name)
 {
@@ -71,7 +55,9 @@ static void read_golangci(struct gotree *t, const char *file, struct span text, 
 	struct yaml *root;
 	struct err e;
 
-	if (yaml_read(file, text, &mem, &root, &e) < 0 || !root)
+	int r = yaml_read(file, text, &mem, &root, &e);
+	t->no_memory |= r == -ENOMEM;
+	if (r < 0 || !root)
 		return;
 	const struct yaml *linters = yaml_get(root, "linters"), *on = listed(yaml_get(linters, "enable"), name), *off = listed(yaml_get(linters, "disable"), name);
 	on = on ? on : listed(yaml_get(yaml_get(root, "formatters"), "enable"), name);
@@ -125,7 +111,7 @@ static void look(void *ctx, const char *file)
 {
 	struct looking *x = ctx;
 
-	if (x->ret->state != RULE_NOWHERE || !slurp(x->t, file, &x->text))
+	if (x->ret->state != RULE_NOWHERE || !gotree_slurp(x->t, file, &x->text))
 		return;
 	x->ret->looked++;
 	search(x->t, file, buf_view(&x->text), x->name, x->ret);
@@ -137,7 +123,7 @@ void gotree_rule(struct gotree *t, struct span name, struct gotree_rule *ret)
 
 	*ret = (struct gotree_rule){ 0 };
 	for (size_t i = 0; golangci[i] && ret->state == RULE_NOWHERE; i++) {
-		if (slurp(t, golangci[i], &x.text))
+		if (gotree_slurp(t, golangci[i], &x.text))
 			read_golangci(t, golangci[i], buf_view(&x.text), name, ret);
 	}
 	for (size_t i = 0; golangci[i]; i++)

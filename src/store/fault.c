@@ -252,8 +252,9 @@ static int add_text(struct query *q, struct store *s, const char *text, bool ind
 	int r = needle_make(s, text, &x, e);
 	if (r < 0 || !x.lower.len)
 		return r;
-	if (indexed && d->postgres) {
-		add(q, "f.seq IN (SELECT t.fault FROM fault_text t WHERE t.body LIKE ? ESCAPE '!')", keep_text(q, &x.like));
+	if (indexed && d->postgres) { /* of one or two letters it has no index: the shortest way through all texts */
+		add(q, x.match.len ? "f.seq IN (SELECT t.fault FROM fault_text t WHERE t.body LIKE ? ESCAPE '!')" : "f.seq IN (SELECT t.fault FROM fault_text t WHERE strpos(t.body, ?) > 0)",
+		    keep_text(q, x.match.len ? &x.like : &x.lower));
 		return 0;
 	}
 	if (indexed && x.match.len)
@@ -276,9 +277,16 @@ static bool asks_state(const struct fault_filter *f, enum fault_state s)
 	return false;
 }
 
-/* walk: fault_order comes before it. */
-static int add_filter(struct query *q, struct store *s, const struct fault_filter *f, bool walk, struct err *e)
+enum plan {
+	PLAN_SORT,  /* few fit: they are found by an index and sorted */
+	PLAN_STATE, /* few are in this state: all of them are looked at */
+	PLAN_WALK,  /* many fit: the latest are looked at, one after the other, until there are enough */
+};
+
+static int add_filter(struct query *q, struct store *s, const struct fault_filter *f, enum plan plan, struct err *e)
 {
+	bool walk = plan == PLAN_WALK; /* fault_order comes before it */
+
 	add_word(q, "f.cause", f->cause);
 	add_word(q, "f.owner", f->owner);
 	add_word(q, "f.package", f->package);
@@ -294,7 +302,7 @@ static int add_filter(struct query *q, struct store *s, const struct fault_filte
 		add(q, "f.first_seen >= ?", db_int(f->first_since));
 	if (f->no_defence)
 		buf_adds(&q->sql, " AND NOT EXISTS (SELECT 1 FROM defence d WHERE d.fault = f.seq)");
-	return f->text ? add_text(q, s, f->text, !walk, e) : 0;
+	return f->text ? add_text(q, s, f->text, plan == PLAN_SORT, e) : 0;
 }
 
 /* other: something else finds them, and SQLite is not to think that nearly all states are few. */
@@ -370,27 +378,34 @@ static bool is_word(const char *z)
 	return z && !strchr(z, '*') && !strchr(z, ',');
 }
 
-/*
- * Few fit: they are found by an index and sorted. Many do: the latest are looked at, one after the other, until there are
- * enough. Neither database knows which it is before it has looked.
- */
-static int choose_walk(struct store *s, const struct fault_filter *f, bool *walk, struct err *e)
+/* Neither database knows how many fit before it has looked. */
+static int choose_plan(struct store *s, const struct fault_filter *f, enum plan *ret, struct err *e)
 {
 	CLEANUP(needle_free) struct needle x = { 0 };
+	bool common = true;
 	int r = 0;
 
-	*walk = (f->order == ORDER_STATE || f->order == ORDER_LAST) && !is_word(f->package) && !is_word(f->owner) && !f->tag;
-	if (*walk && is_word(f->state))
-		r = is_common(s, "fault WHERE state = ?1", db_textz(f->state), walk, e);
-	if (r == 0 && *walk && is_word(f->cause))
-		r = is_common(s, "fault WHERE cause = ?1", db_textz(f->cause), walk, e);
-	if (r < 0 || !*walk || !f->text || !*f->text)
-		return r;
-	r = needle_make(s, f->text, &x, e);
-	if (r < 0 || !x.match.len) /* so short that no index knows it */
-		return r;
-	return is_common(s, DB_SQL(s->db, "fault_find WHERE fault_find MATCH ?1", "fault_text WHERE body LIKE ?1 ESCAPE '!'"),
-			 db_text(buf_view(s->db->postgres ? &x.like : &x.match)), walk, e);
+	*ret = PLAN_SORT;
+	if ((f->order != ORDER_STATE && f->order != ORDER_LAST) || is_word(f->package) || is_word(f->owner) || f->tag)
+		return 0;
+	if (is_word(f->state)) {
+		r = is_common(s, "fault WHERE state = ?1", db_textz(f->state), &common, e);
+		if (r < 0 || !common) {
+			*ret = PLAN_STATE;
+			return r;
+		}
+	}
+	if (is_word(f->cause))
+		r = is_common(s, "fault WHERE cause = ?1", db_textz(f->cause), &common, e);
+	if (r == 0 && common && f->text && *f->text) {
+		r = needle_make(s, f->text, &x, e);
+		common = !s->db->postgres;
+		if (r == 0 && x.match.len) /* else it is so short that no index knows it */
+			r = is_common(s, DB_SQL(s->db, "fault_find WHERE fault_find MATCH ?1", "fault_text WHERE body LIKE ?1 ESCAPE '!'"),
+				      db_text(buf_view(s->db->postgres ? &x.like : &x.match)), &common, e);
+	}
+	*ret = common ? PLAN_WALK : PLAN_SORT;
+	return r;
 }
 
 static int ask_sorted(struct store *s, const struct fault_filter *f, int64_t offset, struct handing *h, struct err *e)
@@ -398,20 +413,22 @@ static int ask_sorted(struct store *s, const struct fault_filter *f, int64_t off
 	static const char *const orders[] = { [ORDER_STATE] = "f.last_seen", [ORDER_LAST] = "f.last_seen", [ORDER_FIRST] = "f.first_seen", [ORDER_COUNT] = "f.count" };
 	CLEANUP(query_free) struct query q = { 0 };
 	long long limit = f->limit ? (long long)(f->limit - h->n) : INT64_MAX;
-	bool walk = false;
+	enum plan plan;
 
-	int r = choose_walk(s, f, &walk, e);
+	int r = choose_plan(s, f, &plan, e);
 	if (r < 0)
 		return r;
 	fault_columns(s->db, &q.sql);
-	buf_adds(&q.sql, walk ? " FROM fault_order o CROSS JOIN fault f" : " FROM fault f WHERE f.seq IN (SELECT f.seq FROM fault f");
-	add_states(&q, s->db, f, walk || f->package || f->owner || f->tag || f->text || f->order == ORDER_FIRST || (f->cause && !is_word(f->state)));
-	if (walk)
+	buf_adds(&q.sql, plan == PLAN_WALK ? DB_SQL(s->db, " FROM fault_order o CROSS JOIN fault f",
+							" FROM fault_order o CROSS JOIN LATERAL (SELECT * FROM fault x WHERE x.seq = o.fault OFFSET 0) f") : " FROM fault f WHERE f.seq IN (SELECT f.seq FROM fault f");
+	bool other = f->package || f->owner || f->tag || f->text || f->cause || f->order == ORDER_FIRST;
+	add_states(&q, s->db, f, plan == PLAN_WALK || (plan == PLAN_SORT && other));
+	if (plan == PLAN_WALK)
 		buf_adds(&q.sql, " AND f.seq = o.fault");
-	r = add_filter(&q, s, f, walk, e);
+	r = add_filter(&q, s, f, plan, e);
 	if (r < 0)
 		return r;
-	if (walk)
+	if (plan == PLAN_WALK)
 		buf_addf(&q.sql, " ORDER BY o.at DESC, o.fault DESC LIMIT %lld OFFSET %lld", limit, (long long)offset);
 	else /* first which, then what is to be said of them */
 		buf_addf(&q.sql, " ORDER BY %s DESC, f.seq DESC LIMIT %lld OFFSET %lld) ORDER BY %s DESC, f.seq DESC", orders[f->order], limit, (long long)offset, orders[f->order]);
@@ -456,6 +473,31 @@ int store_faults(struct store *s, const struct fault_filter *f, fault_fn *fn, vo
 	return f->order == ORDER_STATE ? faults_by_state(s, f, &h, e) : ask_sorted(s, f, f->offset, &h, e);
 }
 
+/* Nothing but a text is asked for: the faults themselves, which are wide, need not be looked at. */
+static int count_texts(struct store *s, const char *text, int64_t *ret, struct err *e)
+{
+	CLEANUP(query_free) struct query q = { 0 };
+	CLEANUP(needle_free) struct needle x = { 0 };
+
+	int r = needle_make(s, text, &x, e);
+	if (r < 0)
+		return r;
+	buf_adds(&q.sql, "SELECT count(*) FROM fault_text t WHERE t.fault NOT IN (SELECT m.seq FROM fault m WHERE m.merged_into IS NOT NULL)");
+	if (x.match.len && !s->db->postgres)
+		add(&q, "t.fault IN (SELECT rowid FROM fault_find WHERE fault_find MATCH ?)", keep_text(&q, &x.match));
+	if (s->db->postgres && x.match.len)
+		add(&q, "t.body LIKE ? ESCAPE '!'", keep_text(&q, &x.like));
+	else
+		add(&q, DB_SQL(s->db, "instr(t.body, ?) > 0", "strpos(t.body, ?) > 0"), keep_text(&q, &x.lower));
+	return q.bad || q.sql.bad ? no_memory(e) : db_get(s->db, buf_str(&q.sql), q.args, q.n, 0, ret, e);
+}
+
+static bool only_text(const struct fault_filter *f)
+{
+	return f->text && *f->text && !f->state && !f->cause && !f->owner && !f->package && !f->project && !f->tag && !f->test && !f->seen_since && !f->seen_before &&
+	       !f->first_since && !f->no_defence;
+}
+
 int store_faults_count(struct store *s, const struct fault_filter *f, int64_t *ret, struct err *e)
 {
 	CLEANUP(query_free) struct query q = { 0 };
@@ -463,9 +505,11 @@ int store_faults_count(struct store *s, const struct fault_filter *f, int64_t *r
 	int r = check_states(f, e);
 	if (r < 0)
 		return r;
+	if (only_text(f))
+		return count_texts(s, f->text, ret, e);
 	buf_adds(&q.sql, "SELECT count(*) FROM fault f");
 	add_states(&q, s->db, f, f->package || f->owner || f->tag || f->text);
-	r = add_filter(&q, s, f, false, e);
+	r = add_filter(&q, s, f, PLAN_SORT, e);
 	if (r < 0)
 		return r;
 	return q.bad || q.sql.bad ? no_memory(e) : db_get(s->db, buf_str(&q.sql), q.args, q.n, 0, ret, e);
@@ -650,7 +694,7 @@ int store_sightings(struct store *s, int64_t seq, bool oldest_first, int64_t lim
 	const char *order = oldest_first ? "ASC" : "DESC";
 	/* first which, from an index, then what they are */
 	buf_addf(&sql, "SELECT x.fault, x.body, r.id, r.started, r.project, r.branch, r.commit_id, %s, r.go, r.outcome, r.argv, b.body, f.body FROM"
-		 " (SELECT run, n FROM finding WHERE fault = ?1 OR fault IN (SELECT seq FROM fault WHERE merged_into = ?1) ORDER BY run %s, n LIMIT %lld) w"
+		 " (SELECT run, n FROM finding WHERE fault IN (SELECT CAST(?1 AS BIGINT) UNION ALL SELECT seq FROM fault WHERE merged_into = ?1) ORDER BY run %s, n LIMIT %lld) w"
 		 " JOIN finding x ON x.run = w.run AND x.n = w.n JOIN run r ON r.seq = x.run JOIN fault f ON f.seq = x.fault LEFT JOIN blob b ON b.id = r.modules"
 		 " ORDER BY x.run %s, x.n",
 		 DB_SQL(s->db, "json_extract(r.ci, '$.url')", "r.ci::jsonb ->> 'url'"), order, limit ? (long long)limit : INT64_MAX, order);

@@ -888,7 +888,7 @@ static int settle(struct postgres *p, unsigned flags, struct err *e)
 	if (r < 0)
 		return r;
 	/* Who waits for a lock is told so, before it is told that it took too long. A writer that was stopped lets go. */
-	snprintf(sql, sizeof(sql), "SET search_path = tocsin, public; SET standard_conforming_strings = on; SET statement_timeout = %lld; SET lock_timeout = %lld;"
+	snprintf(sql, sizeof(sql), "SET search_path = tocsin, public; SET jit = off; SET standard_conforming_strings = on; SET statement_timeout = %lld; SET lock_timeout = %lld;"
 				   " SET idle_in_transaction_session_timeout = '10min'; SET client_min_messages = error%s",
 		 (long long)(ms < 2 ? 2 : ms), (long long)(ms < 2 ? 1 : ms - ms / 10), flags & DB_READONLY ? "; SET default_transaction_read_only = on" : "");
 	r = db_script(&p->db, sql, e);

@@ -170,6 +170,15 @@ static int ask_old(struct store *s, struct recording *x, struct err *e)
 	return r < 0 ? r : follow_merged(s, x, e);
 }
 
+static int ask_missing(struct store *s, struct recording *x, struct err *e)
+{
+	x->e = e;
+	int r = ask_seen(s, x, true, DB_SQL(s->db, "SELECT k.value, " SEEN_COLUMNS "f.body FROM json_each(?1) k CROSS JOIN fault f ON f.fingerprint = k.value",
+		"SELECT k.value, " SEEN_COLUMNS "f.body FROM jsonb_array_elements_text(?1::jsonb) k(value)"
+		" CROSS JOIN LATERAL (SELECT * FROM fault x WHERE x.fingerprint = k.value OFFSET 0) f"), e);
+	return r < 0 ? r : ask_old(s, x, e);
+}
+
 int seen_lookup(struct store *s, struct recording *x, struct err *e)
 {
 	for (size_t i = 0; i < x->n; i++) { /* of an attempt that was undone */
@@ -179,43 +188,32 @@ int seen_lookup(struct store *s, struct recording *x, struct err *e)
 		k->is_first = k->on_base = k->regressed = k->twice = false;
 		k->id[0] = '\0';
 	}
-	x->e = e;
-	int r = ask_seen(s, x, true, DB_SQL(s->db, "SELECT k.value, " SEEN_COLUMNS "f.body FROM json_each(?1) k CROSS JOIN fault f ON f.fingerprint = k.value",
-		"SELECT k.value, " SEEN_COLUMNS "f.body FROM jsonb_array_elements_text(?1::jsonb) k(value)"
-		" CROSS JOIN LATERAL (SELECT * FROM fault x WHERE x.fingerprint = k.value OFFSET 0) f"), e);
-	return r < 0 ? r : ask_old(s, x, e);
-}
-
-static int take_missed(void *ctx, const struct db_value *row, size_t n)
-{
-	void **v = ctx;
-
-	return take_body(v[0], v[1], db_span(row[0]));
+	return ask_missing(s, x, e);
 }
 
 /*
- * Once more, inside the transaction: what changes with time, not the bodies. From here to the commit the rows are ours; all
- * writers take them in one order.
+ * Once more, for what may have changed since it was asked. From here to the commit the rows are ours, and others wait for
+ * them: all that takes long was done before. All writers take them in one order.
  */
 static int seen_lock(struct store *s, struct recording *x, struct err *e)
 {
+	CLEANUP(mem_free) int64_t *before = mem_alloc((x->n + 1) * sizeof(*before));
+
+	if (!before)
+		return no_memory(e);
 	x->e = e;
-	for (size_t i = 0; i < x->n; i++)
+	for (size_t i = 0; i < x->n; i++) {
+		before[i] = x->seen[i].seq;
 		x->seen[i].seq = x->seen[i].merged = 0;
+	}
 	int r = ask_seen(s, x, false, DB_SQL(s->db, "SELECT k.value, " SEEN_COLUMNS "NULL FROM json_each(?1) k CROSS JOIN fault f ON f.fingerprint = k.value",
 		"SELECT k.value, " SEEN_COLUMNS "NULL FROM jsonb_array_elements_text(?1::jsonb) k(value)"
 		" CROSS JOIN LATERAL (SELECT * FROM fault x WHERE x.fingerprint = k.value FOR NO KEY UPDATE) f"), e);
 	if (r == 0)
 		r = ask_old(s, x, e);
 	for (size_t i = 0; r == 0 && i < x->n; i++) {
-		struct seen *k = &x->seen[i];
-		void *ctx[2] = { x, k };
-		if (!k->seq)
-			return err_set(e, EAGAIN, TR("the store %s lost a fault while it was made", "存储 %s 在创建故障时丢失了一条"), s->db->name);
-		if (k->first_of == k->seq)
-			continue;
-		int64_t n = db_query(s->db, "SELECT body FROM fault WHERE seq = ?1", DB_ARGS(db_int(k->seq)), take_missed, ctx, e);
-		r = n < 0 ? (int)n : 0;
+		if (!before[i] || x->seen[i].seq != before[i]) /* merged in this moment: all again */
+			r = err_set(e, EAGAIN, TR("the store %s lost a fault while it was made", "存储 %s 在创建故障时丢失了一条"), s->db->name);
 	}
 	return r;
 }
@@ -451,12 +449,14 @@ int seen_record(struct store *s, struct recording *x, struct err *e)
 	int n = add_faults(s, x, e);
 
 	if (n == 0)
-		n = seen_lock(s, x, e);
+		n = ask_missing(s, x, e);
 	if (n == 0)
 		n = add_texts(s, x, e);
 	if (n == 0)
 		n = ask_base(s, x, e);
 	if (n == 0)
 		n = add_findings(s, x, e);
+	if (n == 0)
+		n = seen_lock(s, x, e);
 	return n == 0 ? touch(s, x, e) : n;
 }

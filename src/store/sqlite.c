@@ -295,7 +295,7 @@ static int settle(struct sqlite *s, unsigned flags, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	return db_script(&s->db, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=OFF; PRAGMA cache_size=-16000; PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY", e);
+	return db_script(&s->db, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=OFF; PRAGMA cache_size=-16000; PRAGMA temp_store=MEMORY", e);
 }
 
 int sqlite_open(const char *path, unsigned flags, int64_t wait_ns, struct db **ret, struct err *e)

@@ -25,7 +25,7 @@ ENV = {k: v for k, v in os.environ.items()
        and not k.startswith(("GITHUB_", "TOCSIN_"))}
 ENV.update({"GOFLAGS": "-buildvcs=false", "GOTOOLCHAIN": "local", "TERM": "xterm-256color", "LANG": "C.UTF-8"})
 SRC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src")
-VERBS = ["run", "explain", "allow", "fault", "causes", "help", "completion", "version"]
+VERBS = ["run", "explain", "allow", "fault", "stats", "store", "causes", "init", "config", "help", "completion", "version"]
 
 
 def run(*args, env=None, stdin=b"", timeout=120, cwd=TMP):
