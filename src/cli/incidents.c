@@ -337,7 +337,7 @@ static void join(struct fault_import *to, const struct fault_import *f)
 static int add(struct reading *r, const struct entry *x)
 {
 	struct incidents *l = r->list;
-	struct fault_import f;
+	struct fault_import f = { 0 };
 	int n = fill(r, x, &f);
 
 	if (n == 0)
@@ -423,7 +423,7 @@ static int csv_entry(struct reading *r, const struct csv *c, const struct column
 static int read_csv(struct reading *r)
 {
 	CLEANUP(csv_close) struct csv c;
-	struct columns k;
+	struct columns k = { 0 };
 
 	csv_open(&c, r->text, r->name);
 	int n = csv_next(&c, r->e);

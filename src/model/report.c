@@ -463,7 +463,9 @@ static void put_result(struct json_out *j, const struct test_result *t)
 
 static bool same_package(const struct test_result *a, const struct test_result *b)
 {
-	return !a->package.p == !b->package.p && span_eq(a->package, b->package);
+	if (!a->package.p || !b->package.p)
+		return a->package.p == b->package.p;
+	return span_eq(a->package, b->package);
 }
 
 /* Neighbours of one package share its name. */

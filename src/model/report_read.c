@@ -127,7 +127,7 @@ static int text_of(struct reader *rd, enum json_tok t, const char *key, struct s
 
 static int keep_span(struct reader *rd, enum json_tok t, const char *key, struct span *ret)
 {
-	struct span s;
+	struct span s = { 0 };
 
 	*ret = (struct span){ 0 };
 	if (t == JSON_NULL)
@@ -141,7 +141,7 @@ static int keep_span(struct reader *rd, enum json_tok t, const char *key, struct
 
 static int keep_str(struct reader *rd, enum json_tok t, const char *key, const char **ret)
 {
-	struct span s;
+	struct span s = { 0 };
 	int n = keep_span(rd, t, key, &s);
 
 	*ret = s.p;
@@ -235,7 +235,7 @@ static int take_bool(struct reader *rd, enum json_tok t, void *base, const struc
 static int take_time(struct reader *rd, enum json_tok t, void *base, const struct row *row)
 {
 	int64_t *to = (int64_t *)((char *)base + row->at);
-	struct span s;
+	struct span s = { 0 };
 
 	*to = 0;
 	if (t == JSON_NULL)
@@ -249,7 +249,7 @@ static int take_time(struct reader *rd, enum json_tok t, void *base, const struc
 static int take_outcome(struct reader *rd, enum json_tok t, void *base, const struct row *row)
 {
 	enum outcome *to = (enum outcome *)((char *)base + row->at);
-	struct span s;
+	struct span s = { 0 };
 
 	*to = OUTCOME_NONE;
 	if (t == JSON_NULL)
@@ -267,7 +267,7 @@ static int take_outcome(struct reader *rd, enum json_tok t, void *base, const st
 static int take_cause(struct reader *rd, enum json_tok t, void *base, const struct row *row)
 {
 	enum cause *to = (enum cause *)((char *)base + row->at);
-	struct span s;
+	struct span s = { 0 };
 
 	*to = CAUSE_NONE;
 	if (t == JSON_NULL)
@@ -283,7 +283,7 @@ static int take_severity(struct reader *rd, enum json_tok t, void *base, const s
 {
 	static const enum severity all[] = { SEV_NOTE, SEV_WARNING, SEV_ERROR };
 	enum severity *to = (enum severity *)((char *)base + row->at);
-	struct span s;
+	struct span s = { 0 };
 	int n = text_of(rd, t, row->key, &s);
 
 	if (n < 0)
@@ -300,7 +300,7 @@ static int take_severity(struct reader *rd, enum json_tok t, void *base, const s
 static int take_tree(struct reader *rd, enum json_tok t, void *base, const struct row *row)
 {
 	struct report *r = base;
-	struct span s;
+	struct span s = { 0 };
 
 	r->tree_known = false;
 	r->tree = 0;
@@ -454,7 +454,7 @@ static int take_classes(struct reader *rd, enum json_tok t, void *base, const st
 	const char **to = (const char **)((char *)base + row->at);
 	char letters[16] = "";
 	size_t n_letters = 0;
-	struct span s;
+	struct span s = { 0 };
 
 	*to = "";
 	if (t == JSON_NULL)
@@ -791,7 +791,7 @@ struct results_read { /* one package's, into the report's */
 static int take_letter(struct reader *rd, enum json_tok t, void *base, const struct row *row)
 {
 	struct test_result *to = base;
-	struct span s;
+	struct span s = { 0 };
 	int n = text_of(rd, t, row->key, &s);
 
 	if (n < 0)
@@ -882,7 +882,7 @@ static int take_results(struct reader *rd, enum json_tok t, void *base, const st
 
 static int take_schema(struct reader *rd, enum json_tok t, void *base, const struct row *row)
 {
-	struct span s;
+	struct span s = { 0 };
 	int n = text_of(rd, t, row->key, &s);
 
 	if (n < 0)

@@ -140,27 +140,38 @@ static void add_word(struct query *q, const char *column, const char *word)
 	add(q, condition, db_text(copy));
 }
 
-/* Every three neighbouring letters must be in the index; whether they stand together, the text says. Returns how many. */
+static void add_quoted(struct buf *match, const char *before, struct span word)
+{
+	buf_adds(match, match->len ? before : "");
+	buf_addc(match, '"');
+	for (size_t i = 0; i < word.n; i++) {
+		if (word.p[i] == '"')
+			buf_addc(match, '"');
+		buf_addc(match, word.p[i]);
+	}
+	buf_addc(match, '"');
+}
+
+/*
+ * Three neighbouring letters must be in the index: from every second one on, and the last. Whether they stand together, the
+ * text says. Returns how many.
+ */
 static int add_trigrams(struct buf *match, struct span text)
 {
 	struct span rest = text;
 	int n = 0;
 
-	while (rest.n && n < 32) {
+	for (int at = 0; rest.n && n < 32; at++) {
 		size_t len = 0, first = 0;
 		uint32_t cp;
-		for (int i = 0; i < 3 && len < rest.n; i++) {
+		int i = 0;
+		for (; i < 3 && len < rest.n; i++) {
 			len += utf8_decode(span_from(rest, len), &cp);
 			first = i ? first : len;
-			if (i == 2) {
-				buf_adds(match, n++ ? " AND \"" : "\"");
-				for (size_t k = 0; k < len; k++) {
-					if (rest.p[k] == '"')
-						buf_addc(match, '"');
-					buf_addc(match, rest.p[k]);
-				}
-				buf_addc(match, '"');
-			}
+		}
+		if (i == 3 && (at % 2 == 0 || len == rest.n)) {
+			add_quoted(match, " AND ", span_head(rest, len));
+			n++;
 		}
 		rest = span_from(rest, first);
 	}
@@ -183,16 +194,7 @@ static void needle_free_cleanup(struct needle *x)
 
 static int take_word(void *ctx, const struct db_value *row, size_t n)
 {
-	struct buf *b = ctx;
-	struct span word = db_span(row[0]);
-
-	buf_adds(b, b->len ? " OR \"" : "\"");
-	for (size_t i = 0; i < word.n; i++) {
-		if (word.p[i] == '"')
-			buf_addc(b, '"');
-		buf_addc(b, word.p[i]);
-	}
-	buf_addc(b, '"');
+	add_quoted(ctx, " OR ", db_span(row[0]));
 	return 0;
 }
 
