@@ -235,7 +235,7 @@ static int check_version(struct store *s, struct checking *c, bool *ours, struct
 int store_check(struct store *s, check_fn *fn, void *ctx, struct err *e)
 {
 	struct checking c = { .fn = fn, .ctx = ctx };
-	struct err local;
+	struct err local = { 0 };
 	bool ours = false;
 
 	e = e ? e : &local;

@@ -203,7 +203,8 @@ static int take_older(void *ctx, const struct db_value *row, size_t n)
 	o->found = true;
 	o->seq = db_number(row[0], 0);
 	struct span f = span_head(db_span(row[1]), sizeof(o->fingerprint) - 1);
-	memcpy(o->fingerprint, f.p, f.n);
+	if (f.n)
+		memcpy(o->fingerprint, f.p, f.n);
 	o->fingerprint[f.n] = '\0';
 	buf_span(&o->body, db_span(row[2]));
 	buf_span(&o->last, db_span(row[3]));

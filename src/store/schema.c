@@ -118,7 +118,7 @@ static void translate(const struct db *d, struct span sql, struct buf *ret)
 static int postgres_version(struct db *d, int64_t *ret, struct err *e)
 {
 	int64_t there = 0;
-	int r = db_get(d, "SELECT count(to_regclass('tocsin.meta'))", NULL, 0, 0, &there, e);
+	int r = db_get(d, "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'tocsin' AND c.relname = 'meta'", NULL, 0, 0, &there, e);
 
 	*ret = 0;
 	if (r < 0 || !there)

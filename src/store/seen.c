@@ -267,8 +267,10 @@ static int add_faults(struct store *s, struct recording *x, struct err *e)
 {
 	CLEANUP(mem_free) struct db_value *v = mem_alloc((x->n + 1) * FAULT_N * sizeof(*v));
 	size_t n = 0;
-	int r = v ? 0 : no_memory(e);
+	int r = 0;
 
+	if (!v)
+		return no_memory(e);
 	for (size_t i = 0; r == 0 && i < x->n; i++) {
 		if (!x->seen[i].seq)
 			r = fault_values(x, &x->seen[i], v + n++ * FAULT_N, e);

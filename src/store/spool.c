@@ -331,7 +331,7 @@ int spool_take(struct store *s, const char *uri, int max, int64_t now, struct bu
 {
 	CLEANUP(buf_free) struct buf own = { 0 };
 	struct taking t = { .store = s, .now = now, .left = max, .notes = notes ? notes : &own };
-	struct err local;
+	struct err local = { 0 };
 
 	e = e ? e : &local;
 	for (int place = 0; place < PLACES; place++) {

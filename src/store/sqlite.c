@@ -139,7 +139,7 @@ static int64_t sq_query(struct db *d, const char *sql, const struct db_value *ar
 {
 	struct sqlite *s = (struct sqlite *)d;
 	struct db_value row[COLUMNS_MAX];
-	sqlite3_stmt *st, *own = NULL;
+	sqlite3_stmt *st = NULL, *own = NULL;
 	int64_t said = 0;
 
 	if (fault_hit())
@@ -189,7 +189,7 @@ static int sq_script(struct db *d, const char *sql, struct err *e)
 static int sq_bulk(struct db *d, const char *sql, const struct db_rows *rows, struct err *e)
 {
 	struct sqlite *s = (struct sqlite *)d;
-	sqlite3_stmt *st;
+	sqlite3_stmt *st = NULL;
 
 	if (fault_hit())
 		return err_set(e, EIO, "fault injected");

@@ -285,7 +285,7 @@ static int shrink_postgres(struct store *s, bool compact, struct err *e)
 
 int store_vacuum(struct store *s, const struct retention *k, int64_t now, bool compact, struct vacuumed *ret, struct err *e)
 {
-	struct err local;
+	struct err local = { 0 };
 
 	e = e ? e : &local;
 	*ret = (struct vacuumed){ .bytes_before = store_bytes(s) };
