@@ -94,8 +94,8 @@ static enum fault_state state_of(struct span word)
 	return FAULT_OPEN;
 }
 
-enum { AT_KEY, AT_SEQ, AT_STATE, AT_COUNT, AT_FIRST, AT_MERGED, AT_BY, AT_FIX, AT_COMMIT, AT_RESOLVED, AT_UNTIL, AT_ID, AT_BODY };
-#define SEEN_COLUMNS "f.seq, f.state, f.count, f.first_seen, f.merged_into, f.resolved_by, f.fix, f.fix_commit, f.resolved_at, f.ignored_until, f.id, "
+enum { AT_KEY, AT_SEQ, AT_STATE, AT_COUNT, AT_FIRST, AT_MERGED, AT_BY, AT_FIX, AT_COMMIT, AT_RESOLVED, AT_UNTIL, AT_OWNER, AT_ID, AT_BODY };
+#define SEEN_COLUMNS "f.seq, f.state, f.count, f.first_seen, f.merged_into, f.resolved_by, f.fix, f.fix_commit, f.resolved_at, f.ignored_until, f.owner, f.id, "
 
 static int take_body(struct recording *x, struct seen *k, struct span packed)
 {
@@ -122,6 +122,7 @@ static int take_seen(void *ctx, const struct db_value *row, size_t n)
 	k->by = arena_span(&x->mem, db_span(row[AT_BY])).p;
 	k->fix = arena_span(&x->mem, db_span(row[AT_FIX])).p;
 	k->fix_commit = arena_span(&x->mem, db_span(row[AT_COMMIT])).p;
+	k->owner = arena_span(&x->mem, db_span(row[AT_OWNER])).p;
 	k->is_first = span_eq(db_span(row[AT_ID]), span_of(k->id));
 	if (k->is_first)
 		k->first_of = k->seq;

@@ -170,6 +170,8 @@ static const char *see(const char *message, const char *commit, int64_t at, int6
 	add_result(r, "TestA", TEST_FAIL);
 	record(r);
 	assert_int_equal(r->findings[0].fault.count, count);
+	assert_int_equal(r->findings[0].owners.n, 1); /* found for the first sight, and known from then on */
+	assert_string_equal(r->findings[0].owners.v[0], "@team");
 	snprintf(state, sizeof(state), "%s", r->findings[0].fault.state);
 	done(r);
 	return state;
