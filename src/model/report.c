@@ -441,10 +441,10 @@ static void put_store(struct json_out *j, const struct report *r)
 	put_str(j, "base_branch", r->base_branch);
 	put_list(j, "modules", &r->modules);
 	put_str(j, "tree", r->tree_known ? tree : NULL);
-	json_key(j, "started_ns");
-	json_int(j, r->started);
-	json_key(j, "duration_ns");
-	json_int(j, r->duration_ns);
+	if (r->is_run && r->started > 0) { /* the report rounds them */
+		put_count(j, "started_ns", r->started);
+		put_count(j, "duration_ns", r->duration_ns);
+	}
 	json_close(j, '}');
 }
 
