@@ -1,0 +1,88 @@
+#ifndef ALERT_CHANNEL_H
+#define ALERT_CHANNEL_H
+
+#include "alert/alert.h"
+
+/*
+ * A channel is a row: how an alert becomes a request, and what an answer means. Both are pure (no clock, no network, no
+ * files), so that every form and every answer is a test. Sending is deliver's.
+ */
+enum channel_id { CHANNEL_DINGTALK, CHANNEL_WECOM, CHANNEL_FEISHU, CHANNEL_SLACK, CHANNEL_WEBHOOK, CHANNEL_SMTP, CHANNEL_ALERTMANAGER,
+	CHANNEL_PAGERDUTY, CHANNEL_TEAMS, CHANNEL_DISCORD, CHANNEL_TELEGRAM, CHANNEL_OPSGENIE, CHANNEL_NTFY, CHANNEL_CLOUDEVENTS,
+	CHANNEL_OTLP, CHANNEL_EXEC, CHANNEL_COUNT };
+
+/* What a channel needs beside the alert, secrets in clear. Lives in locked memory while a request is made. */
+struct channel_target {
+	const char *name;
+	struct span url, secret;       /* absent: not given */
+	enum lang lang;
+	struct option { const char *key; struct span value; } *options; /* the channel's own keys: to, from, topic, chat_id, format, template_title, … */
+	size_t n_options;
+	struct mention { const char *owner, *id; } *mentions;           /* "@team" or mail -> the chat's id */
+	size_t n_mentions;
+};
+struct span channel_option(const struct channel_target *t, const char *key); /* absent: not given */
+
+enum request_kind { REQUEST_HTTP, REQUEST_SMTP, REQUEST_EXEC };
+struct request {
+	enum request_kind kind;
+	const char *method;            /* "POST"; static */
+	struct buf url, body;          /* may hold secrets: request_free wipes all */
+	struct buf headers;            /* "Name: value\n" lines */
+	struct buf from, to;           /* SMTP: envelope; to: a line each. EXEC: argv, a line each, in `to` */
+	struct buf user, password;     /* SMTP AUTH */
+	bool degraded;                 /* already the plain, short form */
+};
+void request_header(struct request *r, const char *name, struct span value); /* refuses CR and LF in either */
+void request_free(struct request *r);
+
+enum answer_class {
+	ANSWER_DELIVERED,  /* the channel's own success field was seen */
+	ANSWER_RETRY,      /* R: the same again later */
+	ANSWER_LIMITED,    /* R, and the whole channel waits */
+	ANSWER_CONFIG,     /* C: a person must change something; told through other channels */
+	ANSWER_PAYLOAD,    /* P: degrade to plain and short, then again */
+	ANSWER_AMBIGUOUS,  /* sent, answer not understood or not heard */
+};
+struct response {
+	int transport;         /* 0; else what never came to an answer: enum transport */
+	bool sent;             /* the body had left when it broke */
+	int status;            /* HTTP or SMTP */
+	struct span headers;   /* raw lines */
+	struct span body;      /* at most RESPONSE_MAX bytes */
+	const char *why;       /* transport: a sentence without any secret; may be NULL */
+};
+#define RESPONSE_MAX (64 << 10)
+enum transport { TRANSPORT_OK, TRANSPORT_DNS, TRANSPORT_CONNECT, TRANSPORT_TLS, TRANSPORT_TIMEOUT, TRANSPORT_RESET, TRANSPORT_TOO_BIG, TRANSPORT_OTHER };
+struct answer {
+	enum answer_class class;
+	int64_t wait_ns;       /* LIMITED and RETRY: at least; 0: the usual */
+	char text[240];        /* one sentence for people: what it said and what to do; no secret, no caller's IP */
+};
+
+struct channel_ops {
+	const char *type;              /* as in tocsin.yaml */
+	struct tx title;
+	bool needs_url, needs_secret, idempotent, resolves;
+	int per_minute;                /* of one robot; 0: no limit known */
+	size_t max_bytes;              /* of a body that is not degraded */
+	const char *const *options;    /* keys that it knows, NULL-terminated; may be NULL */
+	const char *default_url;       /* NULL: must be given */
+	/* now: wall ns, of this attempt (signatures). degraded: plain and short. */
+	int (*make)(const struct channel_target *t, const struct alert *a, bool degraded, int64_t now, struct request *ret, struct err *e);
+	void (*judge)(const struct response *r, int64_t now, struct answer *ret);
+};
+extern const struct channel_ops *const channels[CHANNEL_COUNT];
+const struct channel_ops *channel_find(const char *type);
+
+/* ---- what several share (shared.c) ---- */
+
+/* By HTTP status alone: 2xx DELIVERED, 408/429/5xx RETRY or LIMITED with Retry-After, 401/403/404/410 CONFIG, 400/413/415/422 PAYLOAD, 3xx CONFIG, transport. */
+void answer_http(const struct response *r, int64_t now, struct answer *ret);
+void answer_set(struct answer *a, enum answer_class class, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+struct span response_header(const struct response *r, const char *name); /* first one, trimmed; absent: none */
+int64_t retry_after(struct span value, int64_t now); /* seconds or HTTP date -> ns, clamped to 1 s … 1 h; 0: neither */
+void hmac_sha256(struct span key, struct span data, unsigned char ret[32]);
+void base64_add(struct buf *b, struct span bytes);
+void percent_add(struct buf *b, struct span bytes); /* RFC 3986 unreserved stay */
+#endif
