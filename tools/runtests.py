@@ -9,7 +9,8 @@ in a comment of its first 40 lines:
     # suite: release-only      not on the sanitizer build (it measures time)
     # suite: limit 900         seconds it may take, here and in --full times six
 A cmocka program whose source says `suite: postgres` there, or that asks for its URI, runs through
-tests/helpers/pg, with a PostgreSQL server of its own.
+tests/helpers/pg, with a PostgreSQL server of its own; one that says TOCSIN_TEST_ENDPOINT through
+tests/helpers/with-endpoint, beside an endpoint that misbehaves on demand.
 A suite that dies, prints no plan, or prints another number of tests than planned has failed.
 """
 import glob
@@ -117,10 +118,14 @@ def unit_argv(exe):
     source = os.path.join("tests", "unit", os.path.basename(exe) + ".c")
     try:
         with open(source, encoding="utf-8", errors="replace") as f:
-            server = any(word in text for text in f for word in ("suite: postgres", "TOCSIN_TEST_POSTGRES", "\"stored.h\""))
+            text = f.read()
     except OSError:
-        server = False
-    return [sys.executable, os.path.abspath("tests/helpers/pg")] * server + [os.path.abspath(exe)]
+        text = ""
+    argv = [os.path.abspath(exe)]
+    for helper, words in (("pg", ("suite: postgres", "TOCSIN_TEST_POSTGRES", "\"stored.h\"")), ("with-endpoint", ("TOCSIN_TEST_ENDPOINT",))):
+        if any(word in text for word in words):
+            argv = [sys.executable, os.path.abspath("tests/helpers/" + helper)] + argv
+    return argv
 
 
 def scripts():

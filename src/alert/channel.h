@@ -2,6 +2,8 @@
 #define ALERT_CHANNEL_H
 
 #include "alert/alert.h"
+#include "base/json.h"
+#include "base/sha256.h"
 
 /*
  * A channel is a row: how an alert becomes a request, and what an answer means. Both are pure (no clock, no network, no
@@ -50,7 +52,7 @@ struct response {
 	int status;            /* HTTP or SMTP */
 	struct span headers;   /* raw lines */
 	struct span body;      /* at most RESPONSE_MAX bytes */
-	const char *why;       /* transport: a sentence without any secret; may be NULL */
+	const char *why;       /* a sentence without any secret: of the transport; when that is OK, what else is to be known (answer cut off, recipients refused); may be NULL */
 };
 #define RESPONSE_MAX (64 << 10)
 enum transport { TRANSPORT_OK, TRANSPORT_DNS, TRANSPORT_CONNECT, TRANSPORT_TLS, TRANSPORT_TIMEOUT, TRANSPORT_RESET, TRANSPORT_TOO_BIG, TRANSPORT_OTHER };
@@ -63,7 +65,8 @@ struct answer {
 struct channel_ops {
 	const char *type;              /* as in tocsin.yaml */
 	struct tx title;
-	bool needs_url, needs_secret, idempotent, resolves;
+	bool needs_url, needs_secret, idempotent;
+	bool resolves;                 /* what it opened by alert.key, it closes; the others just say that it is over */
 	int per_minute;                /* of one robot; 0: no limit known */
 	size_t max_bytes;              /* of a body that is not degraded */
 	const char *const *options;    /* keys that it knows, NULL-terminated; may be NULL */
@@ -82,7 +85,19 @@ void answer_http(const struct response *r, int64_t now, struct answer *ret);
 void answer_set(struct answer *a, enum answer_class class, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 struct span response_header(const struct response *r, const char *name); /* first one, trimmed; absent: none */
 int64_t retry_after(struct span value, int64_t now); /* seconds or HTTP date -> ns, clamped to 1 s … 1 h; 0: neither */
-void hmac_sha256(struct span key, struct span data, unsigned char ret[32]);
+bool http_date(struct span text, int64_t *ret);      /* the three forms of RFC 9110; UTC */
 void base64_add(struct buf *b, struct span bytes);
+bool base64_read(struct span text, struct buf *ret); /* appends; padding may be missing; false: not base64 */
 void percent_add(struct buf *b, struct span bytes); /* RFC 3986 unreserved stay */
+
+/*
+ * The value of a top-level key of a JSON object, if it has the wanted type (JSON_TRUE stands for both booleans), the whole
+ * text is well-formed and the key stands there once. *whole: it was a well-formed object; may be NULL.
+ */
+bool answer_field(struct span json, const char *key, enum json_tok want, struct span *ret, bool *whole);
+bool answer_number(struct span json, const char *key, int64_t *ret);
+/* What a channel said, fit to be shown: one line, without addresses, links and anything as long as a token. Appends to a->text. */
+void answer_quote(struct answer *a, struct span said);
+/* If the answer's Date header is more than a minute off now, says by how much: the usual reason of a refused signature. */
+void answer_clock(struct answer *a, const struct response *r, int64_t now);
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/time.h"
+#include "cli/alarm.h"
 
 static void on_bytes(void *ctx, enum stream stream, struct span bytes)
 {
@@ -35,6 +36,8 @@ static void on_notice(void *ctx, const struct notice *n)
 	junit_notice(s->junit, n);
 	if (!s->o->no_store)
 		collect_notice(&s->tests, n);
+	if (n->kind == NOTICE_FINDING && n->finding)
+		alarm_early(s, n->finding);
 	if (s->json)
 		view_notice(&s->view, n);
 }
@@ -57,7 +60,7 @@ void session_note(struct session *s, const char *text)
 {
 	CLEANUP(buf_free) struct buf clean = { 0 };
 
-	redact_text(NULL, span_of(text), &clean);
+	redact_text(s->redact, span_of(text), &clean);
 	const char *kept = arena_str(&s->mem, buf_view(&clean));
 	view_say(&s->view, kept ? kept : TR("no memory", "内存不足"));
 	if (kept)
@@ -217,13 +220,31 @@ static void open_overlay(struct session *s, struct argv *argv, const char **env,
 	*argv = with;
 }
 
+/* What the command gets beside our environment, and does not get of it. */
+static const char **variables(struct session *s, const char *env)
+{
+	size_t n = 0;
+
+	while (s->drop && s->drop[n])
+		n++;
+	const char **v = arena_alloc(&s->mem, (n + 2) * sizeof(*v));
+	if (!v)
+		return NULL;
+	if (n)
+		memcpy(v, s->drop, n * sizeof(*v));
+	v[n] = env;
+	return v;
+}
+
 static int run_once(struct session *s, const struct argv *argv, const char *env, struct report *r,
 		    struct err *e)
 {
-	const char *const add[] = { env, NULL };
+	const char **add = variables(s, env);
+	if (!add)
+		return err_set(e, ENOMEM, TR("no memory", "内存不足"));
 	struct run_config c = {
 		.argv = *argv,
-		.env_add = env ? add : NULL,
+		.env_add = add,
 		.pty = s->o->pty,
 		.relay_out = !s->json,
 		.relay_err = !(s->json && s->view.live),

@@ -21,7 +21,8 @@ struct run_values {
 	const char *report, *junit, *sarif, *jsonfile, *log, *store, *config;
 	int format, on_fail; /* index in view_format_names; enum on_fail */
 	bool pty, reap, panics, strict, no_store, quarantine;
-	int64_t timeout, stall, grace, retry, rerun, rerun_max;
+	bool flush_given;
+	int64_t timeout, stall, grace, retry, rerun, rerun_max, flush;
 	struct opt_list retry_on, allow_masked;
 };
 
@@ -46,6 +47,9 @@ struct session {
 	int64_t keep_age, keep_bytes; /* how long runs are kept; 0: for ever */
 	struct owners *owners;
 	struct usual_times usual; /* for the live view */
+	struct alarm *alarm;       /* alerts; NULL: no channel is configured */
+	const struct redact *redact; /* values that are known to be secret; NULL: patterns alone */
+	const char *const *drop;   /* variables that the command must not get; NULL: none */
 	bool excused;           /* all that failed is in quarantine */
 	struct judge *judge; /* of the attempt at hand; lives until the next one */
 	struct attempt *tries;

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/time.h"
+#include "cli/alarm.h"
 #include "cli/attempt.h"
 #include "cli/cmd.h"
 #include "cli/history.h"
@@ -58,9 +59,9 @@ static const struct opt opts[] = {
 	{ "rerun-max-failures", 0, OPT_INT, AT(rerun_max), { "N", "N" },
 	  { "do not run them again when more than N failed (10)", "失败数超过 N 时不重跑（10）" }, NULL, 10 },
 	{ "on-fail", 0, OPT_WORD, AT(on_fail), { "POLICY", "策略" },
-	  { "abort: fail the step (default); alert: the same, and an alert (this version has no alert channels yet); record: "
-	    "write it down and exit 0",
-	    "abort：步骤失败（默认）；alert：同时告警（此版本尚无告警渠道）；record：只记录，退出码 0" }, on_fail_names, 0 },
+	  { "abort: fail the step (default); alert: the same, by the name of the stage's policy; both tell the channels of "
+	    "tocsin.yaml; record: write it down, tell nobody and exit 0",
+	    "abort：步骤失败（默认）；alert：与之相同，用作阶段策略的名称；两者都通知 tocsin.yaml 中的渠道；record：只记录，不通知，退出码 0" }, on_fail_names, 0 },
 	{ "allow-masked", 0, OPT_LIST, AT(allow_masked), { "GLOB", "模式" },
 	  { "a nested command that may fail unseen, e.g. 'go vet *'; may be repeated", "允许失败而不报告的内层命令，如 'go vet *'；可重复" }, NULL, 0 },
 	{ "panics", 0, OPT_FLAG, AT(panics), NO_ARG,
@@ -74,6 +75,9 @@ static const struct opt opts[] = {
 	    "故障库：文件、sqlite:///路径 或 postgres://用户@主机/数据库（默认依次取 TOCSIN_STORE、tocsin.yaml、用户自己的）" }, NULL, 0 },
 	{ "config", 0, OPT_FILE, AT(config), { "FILE", "文件" },
 	  { "a tocsin.yaml that comes before the project's, the user's and the system's", "优先于项目、用户和系统配置的 tocsin.yaml" }, NULL, 0 },
+	{ "flush", 0, OPT_DURATION, AT(flush), { "D", "时长" },
+	  { "wait at most this time for the alerts of this run to be delivered, and name those that are not (10s in a CI that is known, else not at all)",
+	    "最多等待这么久以投递本次运行的告警，并列出未送达的（已知的 CI 中为 10s，否则不等待）" }, NULL, 0 },
 	{ "quarantine", 0, OPT_FLAG, AT(quarantine), NO_ARG,
 	  { "failed tests that tocsin.yaml lists under quarantine, and whose date has not passed, are reported but do not fail the step",
 	    "tocsin.yaml 的 quarantine 中未过期的失败测试只报告，不使步骤失败" }, NULL, 0 },
@@ -176,9 +180,9 @@ static void open_files(struct session *s)
 {
 	struct err e;
 
-	if (s->o->log && sink_open_redacted(s->o->log, NULL, &s->log, &e) < 0)
+	if (s->o->log && sink_open_redacted(s->o->log, s->redact, &s->log, &e) < 0)
 		session_note(s, e.msg);
-	if (s->o->jsonfile && sink_open_redacted(s->o->jsonfile, NULL, &s->jsonfile, &e) < 0)
+	if (s->o->jsonfile && sink_open_redacted(s->o->jsonfile, s->redact, &s->jsonfile, &e) < 0)
 		session_note(s, e.msg);
 	if (s->o->junit && junit_open(s->o->junit, s->o->rerun || s->o->retry, &s->junit, &e) < 0)
 		session_note(s, e.msg);
@@ -211,6 +215,7 @@ static int session_open(struct session *s, const struct run_values *o, const str
 
 static void session_close(struct session *s)
 {
+	alarm_close(s);
 	judge_free(s->judge);
 	collect_free(&s->tests);
 	owners_close(s->owners);
@@ -240,7 +245,7 @@ static void say_retry(struct session *s, const struct report *r, int64_t attempt
 		 (long long)attempt, cause_table[r->cause].id, r->summary ? r->summary : "", wait,
 		 (long long)attempt, (long long)s->o->retry);
 	CLEANUP(buf_free) struct buf clean = { 0 };
-	redact_text(NULL, buf_view(&text), &clean);
+	redact_text(s->redact, buf_view(&text), &clean);
 	view_say(&s->view, buf_str(&clean));
 }
 
@@ -325,7 +330,7 @@ static void fill_report(struct session *s, struct report *r)
 /* From here on nothing secret is in it: it is shown, written, stored and sent. */
 static void clean_report(struct session *s, struct report *r)
 {
-	if (report_redact(NULL, r) < 0)
+	if (report_redact(s->redact, r) < 0)
 		session_note(s, TR("no memory to take the secrets out of some texts: they are left out", "内存不足，无法清除部分文本中的机密：这些文本已省略"));
 }
 
@@ -428,9 +433,12 @@ static int run_session(struct session *s)
 		history_owners(s, &r);
 	else if (!told) /* the outer run records what it hears from us */
 		history_record(s, &r);
+	if (!told)
+		alarm_end(s, &r);
 	print_verdict(s, &r, !told);
 	write_sarif(s, &r);
 	write_report(s, &r);
+	alarm_flush(s);
 	n = r.exit_code;
 	report_free(&r);
 	return n;
@@ -459,9 +467,12 @@ static int run(void *values, const struct args *a)
 	if (!a->n)
 		return say_usage("run", TR("no command to run. For example: tocsin run -- go test ./...",
 					   "没有要运行的命令。例如：tocsin run -- go test ./..."));
+	o->flush_given = opt_given(verb_find("run"), a, "flush");
 	int r = configure(&s, a, o, &e);
 	if (r == 0)
 		r = check_retry(o, &e);
+	if (r == 0)
+		r = alarm_open(&s, &e);
 	if (r == 0)
 		r = session_open(&s, o, a, &e);
 	if (r < 0) {
@@ -484,7 +495,6 @@ static const struct opt_table tables[] = {
 
 static const struct opt_later later[] = {
 	{ "service", { "watching a long-running service", "监督长期运行的服务" } },
-	{ "flush", { "delivering alerts", "投递告警" } },
 	{ "trace", { "tracing processes and system calls", "跟踪进程和系统调用" } },
 	{ "snapshot", { "keeping a run's evidence in a file", "把运行证据保存为文件" } },
 	{ "require-signed", { "a gate for signed modules", "模块签名门禁" } },

@@ -48,7 +48,7 @@ static void bad_value(struct checker *ch, const struct config_key *k, const stru
 {
 	struct span shown = utf8_head(v->text, SHOWN);
 
-	if (*why || k->type == CONFIG_URL) /* what was written may be a secret */
+	if (*why || k->type == CONFIG_URL || k->type == CONFIG_PROXY) /* what was written may be a secret */
 		config_error(ch->c, ch->place, v, "%s: %s%s", k->path, *why ? "" : TR("needs ", "需要"),
 			     *why ? why : config_type_title(k->type));
 	else if (k->type == CONFIG_WORD)
@@ -103,6 +103,19 @@ static bool check_list(struct checker *ch, const struct config_key *k, const str
 	return good;
 }
 
+/* Any names, each with a text. */
+static bool check_texts(struct checker *ch, const struct config_key *k, const struct yaml *v)
+{
+	bool good = v->kind == YAML_MAP;
+	int64_t number;
+
+	if (!good)
+		config_error(ch->c, ch->place, v, TR("%s: needs %s", "%s：需要%s"), k->path, config_type_title(k->type));
+	for (const struct yaml *one = good ? v->first : NULL; one; one = one->next)
+		good &= check_scalar(ch, k, one, &number);
+	return good;
+}
+
 /* ---- lists of mappings ---- */
 
 static void check_unique(struct checker *ch, enum config_id id, const struct yaml *list)
@@ -139,8 +152,12 @@ static bool check_entries(struct checker *ch, const struct config_key *k, const 
 		return false;
 	}
 	snprintf(prefix, sizeof(prefix), "%s.", k->path);
-	for (const struct yaml *one = v->first; one; one = one->next)
+	for (const struct yaml *one = v->first; one; one = one->next) {
+		size_t known = ch->c->n_errors;
 		check_map(ch, prefix, one);
+		if (ch->c->n_errors == known)
+			check_entry(ch->c, ch->place, (enum config_id)(k - config_keys), one);
+	}
 	for (enum config_id id = 0; id < CFG_KEYS; id++) {
 		if ((config_keys[id].flags & CONFIG_UNIQUE) &&
 		    span_starts(span_of(config_keys[id].path), span_of(prefix)))
@@ -177,6 +194,8 @@ static void check_key(struct checker *ch, enum config_id id, const struct yaml *
 	if (k->type == CONFIG_ENTRIES) {
 		good = check_entries(ch, k, v);
 		read.n = v->n;
+	} else if (k->type == CONFIG_MAP) {
+		good = check_texts(ch, k, v);
 	} else if (k->flags & CONFIG_LIST) {
 		good = check_list(ch, k, v, &read);
 	} else {
@@ -265,6 +284,11 @@ static void check_one(struct checker *ch, struct span prefix, const struct yaml 
 	}
 }
 
+bool config_is_empty(const struct yaml *v)
+{
+	return yaml_is_nothing(v) || (v->kind == YAML_LIST && !v->n);
+}
+
 static void check_needed(struct checker *ch, struct span prefix, const struct yaml *map)
 {
 	for (enum config_id id = 0; id < CFG_KEYS; id++) {
@@ -274,7 +298,7 @@ static void check_needed(struct checker *ch, struct span prefix, const struct ya
 			continue;
 		char key[KEY_MAX];
 		snprintf(key, sizeof(key), "%.*s", SPAN_ARG(name));
-		if (yaml_is_nothing(yaml_get(map, key)))
+		if (config_is_empty(yaml_get(map, key)))
 			config_error(ch->c, ch->place, map, TR("%s: is missing here", "%s：此处缺少"),
 				     config_keys[id].path);
 	}

@@ -182,7 +182,7 @@ static void take_defaults(struct config *c)
 	}
 }
 
-static const char *text_of(const struct yaml *map, const char *key)
+const char *config_text_of(const struct yaml *map, const char *key)
 {
 	const struct yaml *v = yaml_get(map, key);
 
@@ -206,11 +206,11 @@ static void take_quarantine(struct config *c, int64_t today)
 		struct config_quarantine *q = &c->quarantine[c->n_quarantine++];
 		int64_t until = 0;
 		*q = (struct config_quarantine){
-			.test = text_of(one, "test"),
-			.package = text_of(one, "package"),
-			.why = text_of(one, "why"),
-			.fault = text_of(one, "fault"),
-			.until = text_of(one, "until"),
+			.test = config_text_of(one, "test"),
+			.package = config_text_of(one, "package"),
+			.why = config_text_of(one, "why"),
+			.fault = config_text_of(one, "fault"),
+			.until = config_text_of(one, "until"),
 			.line = one->line,
 		};
 		type_date(q->until, &until);
@@ -227,37 +227,6 @@ static void take_quarantine(struct config *c, int64_t today)
 			c->files[v->place].shown, first->line, first->test, first->until, expired);
 }
 
-static bool has_channel(const struct config *c, struct span name)
-{
-	const struct config_value *v = &c->values[CFG_CHANNELS];
-
-	for (const struct yaml *one = v->n ? v->node->first : NULL; one; one = one->next) {
-		const char *its = text_of(one, "name");
-		if (its && span_eq(span_of(its), name))
-			return true;
-	}
-	return false;
-}
-
-/* Where nobody has channels, routes lead nowhere, and that is no mistake. */
-static void check_routes(struct config *c)
-{
-	const struct config_value *v = &c->values[CFG_ROUTES];
-
-	for (const struct yaml *one = v->n && c->values[CFG_CHANNELS].n ? v->node->first : NULL; one;
-	     one = one->next) {
-		const struct yaml *to = yaml_get(one, "to"),
-				  *name = to && to->kind == YAML_LIST ? to->first : to;
-		for (; name; name = to->kind == YAML_LIST ? name->next : NULL) {
-			if (!has_channel(c, name->text))
-				config_note(c,
-					    TR("%s:%d: there is no channel '%.80s' here",
-					       "%s:%d：此处没有名为“%.80s”的渠道"),
-					    c->files[v->place].shown, name->line, name->text.p);
-		}
-	}
-}
-
 int config_read(const struct config_places *where, struct config **ret, struct err *e)
 {
 	struct config *c = mem_zalloc(sizeof(*c));
@@ -270,7 +239,8 @@ int config_read(const struct config_places *where, struct config **ret, struct e
 		read_place(c, p);
 	take_defaults(c);
 	take_quarantine(c, where->today ? where->today : time_wall());
-	check_routes(c);
+	if (!c->no_memory)
+		take_alerts(c, where->today ? where->today : time_wall());
 	if (c->no_memory) {
 		config_free(c);
 		return no_memory(e);

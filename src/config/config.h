@@ -28,6 +28,11 @@ enum config_type {
 	CONFIG_RETRY,
 	CONFIG_OUTCOME,
 	CONFIG_CAUSE,
+	CONFIG_PROXY,
+	CONFIG_HOURS,
+	CONFIG_CLOCK,
+	CONFIG_ZONE,
+	CONFIG_MAP, /* names to texts */
 	CONFIG_ENTRIES,
 };
 
@@ -57,6 +62,8 @@ struct config_key {
 };
 extern const struct config_key config_keys[CFG_KEYS];
 extern const char *const config_langs[], *const config_formats[], *const config_on_fail[];
+extern const char *const config_channel_types[]; /* as in enum channel_id */
+extern const char *const config_levels[];
 const char *config_type_word(enum config_type t);  /* for machines: "duration" */
 const char *config_type_title(enum config_type t); /* for people: "a duration such as 90s, 10m or 7d" */
 bool config_is_top(enum config_id id); /* not a key of a list's mappings: it has a value of its own */
@@ -96,6 +103,78 @@ struct config_quarantine {
 	bool expired;
 };
 
+struct config_texts {
+	const char *const *v;
+	size_t n;
+};
+
+struct config_pair {
+	const char *key, *value;
+};
+
+struct config_channel {
+	const char *name, *type;
+	const char *url, *secret; /* a reference, or a plain address; NULL: not given */
+	const char *lang;         /* "en", "zh", NULL */
+	/* The keys of its type that were given, as written; of a list one for each of its texts, in their order. */
+	struct config_pair *options;
+	size_t n_options;
+	struct config_pair *mentions; /* owner -> id */
+	size_t n_mentions;
+	enum config_place place; /* never CONFIG_PROJECT */
+	int line;
+};
+
+/* What a route or a silence asks for; in the order of the keys. */
+enum config_when {
+	WHEN_OUTCOME,
+	WHEN_CAUSE, /* globs, as the following */
+	WHEN_CLASS, /* words */
+	WHEN_SEVERITY,
+	WHEN_PACKAGE,
+	WHEN_BRANCH,
+	WHEN_JOB,
+	WHEN_SERVICE,
+	WHEN_STATE,
+	WHEN_OWNER,
+	WHEN_PROJECT,
+	WHENS,
+};
+extern const char *const config_when_words[WHENS]; /* "outcome", … */
+
+struct config_hours { /* on the clock of the route's zone */
+	unsigned days;  /* bit 0: Monday; the days on which it begins */
+	int from, to;   /* minutes of the day; to <= from: of the next day */
+};
+/* "22:00-08:00", "mon-fri 22:00-08:00", "sat,sun". */
+bool config_hours(const char *text, struct config_hours *ret);
+
+struct config_route {
+	struct config_texts when[WHENS]; /* n 0: anything; of the outcome: all but passed */
+	struct config_texts to, escalate_to;
+	int level;                        /* 1 to 3 */
+	int64_t repeat, group, escalate;  /* ns; group, escalate: -1: not given */
+	struct config_texts group_by;     /* words of config_group_by */
+	struct config_hours *quiet;
+	size_t n_quiet;
+	int digest_at;                    /* minute of the day */
+	const char *zone;
+	bool recovery;
+	int line; /* in the file of the key */
+};
+
+struct config_silence {
+	struct config_texts when[WHENS]; /* at least one is given */
+	const char *why;                 /* may be NULL */
+	int64_t until;                   /* wall ns, the first instant at which it holds no more */
+	int line;
+};
+
+struct config_inhibit {
+	struct config_texts cause, silences, same;
+	int line;
+};
+
 struct config_error {
 	const char *file;
 	int line, column; /* 0: the file as a whole */
@@ -110,6 +189,14 @@ struct config {
 		root; /* the project's: where its tocsin.yaml is, else the repository's root, else the working directory */
 	struct config_quarantine *quarantine;
 	size_t n_quarantine;
+	struct config_channel *channels;
+	size_t n_channels;
+	struct config_route *routes;
+	size_t n_routes;
+	struct config_silence *silences; /* those that hold today */
+	size_t n_silences;
+	struct config_inhibit *inhibits;
+	size_t n_inhibits;
 	const char **notes; /* sentences to be said once */
 	size_t n_notes, cap_notes;
 	struct config_error *errors;
@@ -151,6 +238,9 @@ void config_origin(const struct config *c, enum config_id id, struct buf *ret);
 void config_put_text(struct buf *b, const char *text);
 /* A flag says it: above every file. Not for lists. */
 int config_flag(struct config *c, enum config_id id, const char *flag, const char *value, struct err *e);
+const struct config_channel *config_channel_named(const struct config *c, const char *name); /* NULL: there is none */
+/* Has a channel of this type such a key? */
+bool config_channel_takes(const char *type, const char *key);
 /* The entry that excuses this failed test, and has not expired; or NULL. test is "TestA/sub"; package may be NULL. */
 const struct config_quarantine *config_quarantined(const struct config *c, const char *package,
 						   const char *test);

@@ -7,6 +7,20 @@ const char *const config_langs[] = { "en", "zh", NULL };
 const char *const config_formats[] = { "auto",    "raw",   "dots",   "pkgname", "testname",
 				       "verbose", "quiet", "github", NULL };
 const char *const config_on_fail[] = { "abort", "alert", "record", NULL };
+const char *const config_levels[] = { "L1", "L2", "L3", NULL };
+const char *const config_channel_types[] = { "dingtalk", "wecom",   "feishu",   "slack",    "webhook", "smtp",        "alertmanager", "pagerduty", "teams",
+					     "discord",  "telegram", "opsgenie", "ntfy", "cloudevents", "otlp",  "exec",      NULL };
+const char *const config_when_words[WHENS] = { "outcome", "cause", "class", "severity", "package", "branch",
+					       "job",     "service", "state", "owner",    "project" };
+static const char *const config_modes[] = { "structured", "binary", NULL };
+static const char *const config_webhook_formats[] = { "json", "github", "standard", "bearer", NULL };
+static const char *const config_classes[] = { "transient", "mirror",    "config", "resource",
+					      "permanent", "security", NULL };
+static const char *const config_severities[] = { "error", "warning", "note", NULL };
+static const char *const config_states[] = { "new", "known", "regressed", "ignored", "flaky", NULL };
+static const char *const config_group_by[] = { "project", "cause", "package", "branch", "job",
+					       "service", "owner", NULL };
+static const char *const config_same[] = { "project", "branch", "job", "service", "host", NULL };
 
 enum {
 	LIST = CONFIG_LIST,

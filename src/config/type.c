@@ -221,7 +221,7 @@ static const char *read_secret(const struct config_key *k, const char *text, int
 			       ? NULL
 			       : TR("the name of a variable follows env:", "env: 后面应是变量名");
 	if (span_skip(&s, S("file:")))
-		return s.n ? NULL : TR("a path follows file:", "file: 后面应是路径");
+		return s.n > 1 && s.p[0] == '/' ? NULL : TR("a full path follows file:", "file: 后面应是绝对路径");
 	if (span_skip(&s, S("credential:")))
 		return is_name_of(s.p, "._-") ? NULL
 					      : TR("the name of a credential follows credential:",
@@ -230,9 +230,50 @@ static const char *read_secret(const struct config_key *k, const char *text, int
 		  "此处不能写机密本身：请写出处，env:NAME、file:PATH 或 credential:NAME");
 }
 
+/* SCHEME://HOST… without a user, a query, a blank: nothing in it that need be hidden. */
+static bool open_address(const char *text, const char *const *schemes)
+{
+	struct span s = span_of(text), scheme = span_head(s, span_find(s, S("://")));
+	bool known = false;
+
+	for (size_t i = 0; schemes[i]; i++)
+		known |= span_eq(scheme, span_of(schemes[i]));
+	if (!known || strlen(text) > 1000)
+		return false;
+	struct span where = authority(span_from(s, scheme.n + 3));
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+		if (*p <= ' ' || *p >= 0x7f)
+			return false;
+	}
+	return where.n && span_chr(where, '@') == SPAN_NONE && !strpbrk(text, "?#");
+}
+
+bool type_is_near(const char *text)
+{
+	struct span s = span_of(text);
+	size_t at = span_find(s, S("://"));
+
+	return at != SPAN_NONE && is_loopback(authority(span_from(s, at + 3)));
+}
+
+bool type_is_plain(const char *text)
+{
+	return !strncmp(text, "http://", 7) || !strncmp(text, "smtp+plain://", 13);
+}
+
+/* Which of the types may have an open address: see alerts.c. */
 static const char *read_endpoint(const struct config_key *k, const char *text, int64_t *ret)
 {
-	return web_address(text) == 2 ? NULL : read_secret(k, text, ret);
+	static const char *const schemes[] = { "https", "http", "smtp", "smtps", NULL };
+
+	return web_address(text) == 2 || open_address(text, schemes) ? NULL : read_secret(k, text, ret);
+}
+
+static const char *read_proxy(const struct config_key *k, const char *text, int64_t *ret)
+{
+	static const char *const schemes[] = { "http", "https", "socks5", "socks5h", NULL };
+
+	return open_address(text, schemes) ? NULL : wrong;
 }
 
 static const char *read_fault(const struct config_key *k, const char *text, int64_t *ret)
@@ -272,6 +313,117 @@ static const char *read_cause(const struct config_key *k, const char *text, int6
 	return wrong;
 }
 
+/* ---- times of the day ---- */
+
+static bool two_digits(const char *p, int64_t *ret)
+{
+	if (p[0] < '0' || p[0] > '9' || p[1] < '0' || p[1] > '9')
+		return false;
+	*ret = (p[0] - '0') * 10 + (p[1] - '0');
+	return true;
+}
+
+bool type_clock(const char *text, int64_t *ret)
+{
+	int64_t hour, minute;
+
+	if (strlen(text) != 5 || text[2] != ':' || !two_digits(text, &hour) || !two_digits(text + 3, &minute))
+		return false;
+	*ret = hour * 60 + minute;
+	return minute < 60 && *ret <= 24 * 60;
+}
+
+static const char *read_clock(const struct config_key *k, const char *text, int64_t *ret)
+{
+	return type_clock(text, ret) && *ret < 24 * 60 ? NULL : wrong;
+}
+
+static int day_of(struct span s)
+{
+	static const char names[][4] = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (span_eq(s, span_of(names[i])))
+			return (int)i;
+	}
+	return -1;
+}
+
+/* "mon-fri", "sat,sun", "fri-mon". */
+static bool days_of(struct span s, unsigned *ret)
+{
+	*ret = 0;
+	while (s.n) {
+		struct span last = span_cut(&s, ','), first = span_cut(&last, '-');
+		int from = day_of(first), to = last.n ? day_of(last) : from;
+		if (from < 0 || to < 0)
+			return false;
+		for (int day = from;; day = (day + 1) % 7) {
+			*ret |= 1u << day;
+			if (day == to)
+				break;
+		}
+	}
+	return *ret != 0;
+}
+
+bool config_hours(const char *text, struct config_hours *ret)
+{
+	struct span rest = span_of(text), days = S("mon-sun");
+	char from[6] = "00:00", to[6] = "24:00";
+	int64_t a, b;
+
+	if (rest.n && (rest.p[0] < '0' || rest.p[0] > '9')) {
+		days = span_cut(&rest, ' ');
+		rest = span_trim(rest);
+	}
+	if (rest.n) {
+		if (rest.n != 11 || rest.p[5] != '-')
+			return false;
+		memcpy(from, rest.p, 5);
+		memcpy(to, rest.p + 6, 5);
+	}
+	if (!days_of(days, &ret->days) || !type_clock(from, &a) || !type_clock(to, &b) || a == 24 * 60)
+		return false;
+	ret->from = (int)a;
+	ret->to = (int)b;
+	return a != b;
+}
+
+static const char *read_hours(const struct config_key *k, const char *text, int64_t *ret)
+{
+	struct config_hours hours;
+
+	return config_hours(text, &hours) ? NULL : wrong;
+}
+
+/* UTC, UTC+8, UTC-03:30. */
+static bool is_offset(struct span s)
+{
+	int64_t hour, minute = 0;
+
+	if (!span_skip(&s, S("UTC")))
+		return false;
+	if (!s.n)
+		return true;
+	if (s.p[0] != '+' && s.p[0] != '-')
+		return false;
+	struct span minutes = span_from(s, 1), hours = span_cut(&minutes, ':');
+	if (memchr(hours.p, '-', hours.n) || hours.n > 2 || !span_int(hours, &hour) || hour > 14)
+		return false;
+	return span_chr(s, ':') == SPAN_NONE || (minutes.n == 2 && two_digits(minutes.p, &minute) && minute < 60);
+}
+
+/* The form alone; whether this machine knows it shows when it is used. */
+static const char *read_zone(const struct config_key *k, const char *text, int64_t *ret)
+{
+	bool up = text[0] >= 'A' && text[0] <= 'Z';
+
+	if (is_offset(span_of(text)))
+		return NULL;
+	return up && strncmp(text, "UTC", 3) && is_name_of(text, "_+-/") && !strstr(text, "//") && text[strlen(text) - 1] != '/' ? NULL : wrong;
+}
+
 /* clang-format off */
 static const struct type {
 	const char *word;
@@ -289,7 +441,7 @@ static const struct type {
 	[CONFIG_PATH] = { "path", { "a path", "路径" }, read_path },
 	[CONFIG_URI] = { "store", { "a path, sqlite:///PATH or postgres://HOST/DATABASE", "路径、sqlite:///路径 或 postgres://主机/数据库" }, read_uri },
 	[CONFIG_URL] = { "url", { "an address such as https://goproxy.cn, without a user name", "https://goproxy.cn 这样的地址，不带用户名" }, read_url },
-	[CONFIG_ENDPOINT] = { "endpoint", { "a secret reference, or http://127.0.0.1:PORT/…", "机密引用，或 http://127.0.0.1:PORT/…" }, read_endpoint },
+	[CONFIG_ENDPOINT] = { "endpoint", { "a secret reference, or an address without a secret", "机密引用，或不含机密的地址" }, read_endpoint },
 	[CONFIG_SECRET] = { "secret", { "a secret reference: env:NAME, file:PATH or credential:NAME", "机密引用：env:NAME、file:PATH 或 credential:NAME" }, read_secret },
 	[CONFIG_FAULT] = { "fault", { "a fault id such as T-42", "T-42 这样的故障编号" }, read_fault },
 	[CONFIG_RETRY] = { "retry", { "a class (transient, mirror, config, resource, permanent) or a cause id",
@@ -297,6 +449,11 @@ static const struct type {
 	[CONFIG_OUTCOME] = { "outcome", { "an outcome: passed, failed, masked, crashed, killed, timed_out, stalled, not_started, empty, unstable",
 					  "结果：passed、failed、masked、crashed、killed、timed_out、stalled、not_started、empty、unstable" }, read_outcome },
 	[CONFIG_CAUSE] = { "cause", { "a cause of `tocsin causes`, or a pattern such as mod.*", "`tocsin causes` 中的原因，或 mod.* 这样的模式" }, read_cause },
+	[CONFIG_PROXY] = { "proxy", { "an address such as http://proxy.example.com:3128, without a user name", "http://proxy.example.com:3128 这样的地址，不带用户名" }, read_proxy },
+	[CONFIG_HOURS] = { "hours", { "hours such as 22:00-08:00, mon-fri 20:00-08:30 or sat-sun", "22:00-08:00、mon-fri 20:00-08:30、sat-sun 这样的时段" }, read_hours },
+	[CONFIG_CLOCK] = { "clock", { "a time of the day such as 09:00", "09:00 这样的时刻" }, read_clock },
+	[CONFIG_ZONE] = { "zone", { "a time zone such as Asia/Shanghai or UTC+8", "Asia/Shanghai、UTC+8 这样的时区" }, read_zone },
+	[CONFIG_MAP] = { "map", { "a mapping of names to texts", "名称到文本的映射" }, read_text },
 	[CONFIG_ENTRIES] = { "entries", { "a list of mappings", "映射的列表" }, NULL },
 };
 /* clang-format on */

@@ -195,3 +195,184 @@ int outbox_counts(struct store *s, int64_t ret[ALERT_STATES], struct err *e)
 
 	return n < 0 ? (int)n : 0;
 }
+
+/* ---- many at once ---- */
+
+struct owing {
+	const struct alert_owed *v;
+	size_t n;
+	const struct outbox_note *notes;
+	size_t n_notes;
+	int64_t now;
+};
+
+#define NOTE_PREFIX "alert:" /* of their keys in meta */
+
+static int note_set(struct store *s, const struct outbox_note *n, struct err *e)
+{
+	CLEANUP(buf_free) struct buf key = { 0 };
+
+	buf_addf(&key, NOTE_PREFIX "%s", n->key);
+	if (key.bad)
+		return no_memory(e);
+	int64_t r = n->value ? db_run(s->db, "INSERT INTO meta(key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+				      DB_ARGS(db_text(buf_view(&key)), db_textz(n->value)), e)
+			     : db_run(s->db, "DELETE FROM meta WHERE key = ?1", DB_ARGS(db_text(buf_view(&key))), e);
+	return r < 0 ? (int)r : 0;
+}
+
+static int owe_all(struct store *s, void *ctx, struct err *e)
+{
+	const struct owing *o = ctx;
+	int fresh = 0, r = 0;
+
+	for (size_t i = 0; i < o->n; i++) {
+		const struct alert_owed *a = &o->v[i];
+		int64_t due = a->not_before > o->now ? a->not_before : o->now;
+		int64_t n = db_run(s->db, "INSERT INTO alert(id, run, channel, state, attempts, next_attempt, lease_until, created, updated, body)"
+				   " VALUES (?1, ?2, ?3, 'pending', 0, ?4, 0, ?5, ?5, ?6) ON CONFLICT (id) DO NOTHING",
+				   DB_ARGS(db_textz(a->id), db_textz(a->run), db_textz(a->channel), db_int(due), db_int(o->now), db_blob(a->body.p ? a->body : S(""))), e);
+		if (n < 0)
+			return (int)n;
+		fresh += n > 0;
+	}
+	for (size_t i = 0; i < o->n_notes && r >= 0; i++)
+		r = note_set(s, &o->notes[i], e);
+	return r < 0 ? r : fresh;
+}
+
+int outbox_owe(struct store *s, const struct alert_owed *v, size_t n, const struct outbox_note *notes, size_t n_notes, int64_t now, struct err *e)
+{
+	return store_transact(s, owe_all, &(struct owing){ v, n, notes, n_notes, now }, e);
+}
+
+struct settling {
+	const char *const *ids;
+	size_t n;
+	const char *by, *error;
+	enum alert_state state;
+	int64_t next, now;
+};
+
+static int settle_all(struct store *s, void *ctx, struct err *e)
+{
+	const struct settling *x = ctx;
+	int done = 0;
+
+	for (size_t i = 0; i < x->n; i++) {
+		int64_t n = db_run(s->db, "UPDATE alert SET state = ?2, error = ?3, next_attempt = ?4, lease_until = 0, lease_by = NULL, updated = ?5"
+				   " WHERE id = ?1 AND state = 'leased' AND lease_by = ?6",
+				   DB_ARGS(db_textz(x->ids[i]), db_textz(alert_state_words[x->state]), db_textz(x->error),
+					   db_int(x->state == ALERT_PENDING ? x->next : 0), db_int(x->now), db_textz(x->by)), e);
+		if (n < 0)
+			return (int)n;
+		done += n > 0;
+	}
+	return done;
+}
+
+int outbox_settle_all(struct store *s, const char *const *ids, size_t n, const char *by, enum alert_state state, const char *error, int64_t next, int64_t now, struct err *e)
+{
+	return n ? store_transact(s, settle_all, &(struct settling){ ids, n, by, error, state, next, now }, e) : 0;
+}
+
+int outbox_release(struct store *s, int64_t now, struct err *e)
+{
+	int64_t n = 0;
+	int r = db_get(s->db, "SELECT count(*) FROM alert WHERE state = 'leased'", NULL, 0, 0, &n, e);
+
+	if (r < 0 || !n)
+		return r;
+	n = db_run(s->db, "UPDATE alert SET state = 'pending', next_attempt = ?1, lease_until = 0, lease_by = NULL WHERE state = 'leased'", DB_ARGS(db_int(now)), e);
+	return n < 0 ? (int)n : 0;
+}
+
+int outbox_again(struct store *s, const char *id, int64_t now, struct err *e)
+{
+	int64_t n = db_run(s->db, "UPDATE alert SET state = 'pending', attempts = 0, next_attempt = ?2, lease_until = 0, lease_by = NULL, updated = ?2"
+			   " WHERE id = ?1 AND (state <> 'leased' OR lease_until <= ?2)", DB_ARGS(db_textz(id), db_int(now)), e);
+
+	return n < 0 ? (int)n : n ? 0 : not_ours(s, id, NULL, e);
+}
+
+int outbox_next(struct store *s, int64_t *ret, struct err *e)
+{
+	return db_get(s->db, "SELECT min(t) FROM (SELECT min(next_attempt) AS t FROM alert WHERE state = 'pending' UNION ALL SELECT min(lease_until) FROM alert WHERE state = 'leased') a",
+		      NULL, 0, INT64_MAX, ret, e);
+}
+
+/* ---- one of them, and what is remembered ---- */
+
+static bool is_id(const char *ref)
+{
+	return *ref && strlen(ref) <= 26 && strspn(ref, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") == strlen(ref);
+}
+
+int outbox_get(struct store *s, const char *ref, alert_fn *fn, void *ctx, struct err *e)
+{
+	CLEANUP(buf_free) struct buf like = { 0 };
+	struct listing l = { fn, ctx };
+	int64_t n = 0;
+
+	if (!is_id(ref) || strlen(ref) < 6)
+		return err_set(e, EINVAL, TR("'%.30s' is not the id of an alert, nor 6 or more of its first characters: see `tocsin alert queue`", "“%.30s”不是告警的编号，也不是其开头的至少 6 个字符：见 `tocsin alert queue`"), ref);
+	buf_addf(&like, "%s%%", ref);
+	if (like.bad)
+		return no_memory(e);
+	int r = db_get(s->db, "SELECT count(*) FROM alert WHERE id LIKE ?1", DB_ARGS(db_text(buf_view(&like))), 0, &n, e);
+	if (r < 0)
+		return r;
+	if (n == 0)
+		return err_set(e, ENOENT, TR("there is no alert %s", "没有告警 %s"), ref);
+	if (n > 1)
+		return err_set(e, EEXIST, TR("%lld alerts begin with %s: write more of the id", "有 %lld 个告警以 %s 开头：请写出更多字符"), (long long)n, ref);
+	n = db_query(s->db, "SELECT " ALERT_COLUMNS " FROM alert WHERE id LIKE ?1", DB_ARGS(db_text(buf_view(&like))), list_row, &l, e);
+	return n < 0 ? (int)n : 0;
+}
+
+struct noting {
+	note_fn *fn;
+	void *ctx;
+	struct buf *to;
+	bool found;
+};
+
+static int note_value(void *ctx, const struct db_value *row, size_t n)
+{
+	struct noting *x = ctx;
+
+	x->found = true;
+	buf_span(x->to, db_span(row[0]));
+	return 0;
+}
+
+int outbox_note_get(struct store *s, const char *key, struct buf *ret, struct err *e)
+{
+	CLEANUP(buf_free) struct buf name = { 0 };
+	struct noting x = { .to = ret };
+
+	buf_addf(&name, NOTE_PREFIX "%s", key);
+	if (name.bad)
+		return no_memory(e);
+	int64_t n = db_query(s->db, "SELECT value FROM meta WHERE key = ?1", DB_ARGS(db_text(buf_view(&name))), note_value, &x, e);
+	return n < 0 ? (int)n : ret->bad ? no_memory(e) : !x.found;
+}
+
+static int note_row(void *ctx, const struct db_value *row, size_t n)
+{
+	const struct noting *x = ctx;
+
+	return x->fn(x->ctx, span_from(db_span(row[0]), sizeof(NOTE_PREFIX) - 1), db_span(row[1]));
+}
+
+int outbox_notes(struct store *s, const char *prefix, note_fn *fn, void *ctx, struct err *e)
+{
+	CLEANUP(buf_free) struct buf like = { 0 };
+	struct noting x = { .fn = fn, .ctx = ctx };
+
+	buf_addf(&like, NOTE_PREFIX "%s%%", prefix);
+	if (like.bad)
+		return no_memory(e);
+	int64_t n = db_query(s->db, "SELECT key, value FROM meta WHERE key LIKE ?1 ORDER BY key", DB_ARGS(db_text(buf_view(&like))), note_row, &x, e);
+	return n < 0 ? (int)n : 0;
+}

@@ -290,4 +290,28 @@ int outbox_lease(struct store *s, const char *by, int64_t now, int64_t lease, in
 int outbox_settle(struct store *s, const char *id, const char *by, enum alert_state state, const char *error, int64_t next, int64_t now, struct err *e);
 int outbox_list(struct store *s, const char *state /* NULL: all */, alert_fn *fn, void *ctx, struct err *e);
 int outbox_counts(struct store *s, int64_t ret[ALERT_STATES], struct err *e);
+/* Several at once, all or none, with one sync; notes are set with them. Returns how many were not there before. */
+struct alert_owed {
+	const char *id, *run, *channel; /* id: of this row, a ULID; run may be NULL */
+	struct span body;
+	int64_t not_before; /* 0: at once */
+};
+/* What is to be remembered beside the alerts: silences, what was told when. Keys are the caller's; small values. */
+struct outbox_note {
+	const char *key, *value; /* value NULL: forget it */
+};
+int outbox_owe(struct store *s, const struct alert_owed *v, size_t n, const struct outbox_note *notes, size_t n_notes, int64_t now, struct err *e);
+/* outbox_settle of many, in one transaction; those that are not `by`'s any more are passed over. Returns how many were settled. */
+int outbox_settle_all(struct store *s, const char *const *ids, size_t n, const char *by, enum alert_state state, const char *error, int64_t next, int64_t now, struct err *e);
+/* All that is leased is due again. Only for who knows that no sender of this outbox lives. */
+int outbox_release(struct store *s, int64_t now, struct err *e);
+/* A person wants it tried again, from the beginning: not while it is leased (ESTALE). */
+int outbox_again(struct store *s, const char *id, int64_t now, struct err *e);
+/* When something is due next: INT64_MAX when nothing is owed. */
+int outbox_next(struct store *s, int64_t *ret, struct err *e);
+/* The row with this id, or the one that alone begins with it (6 or more). ENOENT, EEXIST with a sentence. */
+int outbox_get(struct store *s, const char *ref, alert_fn *fn, void *ctx, struct err *e);
+int outbox_note_get(struct store *s, const char *key, struct buf *ret, struct err *e); /* appends; 1: there is none */
+typedef int note_fn(void *ctx, struct span key, struct span value);
+int outbox_notes(struct store *s, const char *prefix, note_fn *fn, void *ctx, struct err *e); /* without wildcards */
 #endif

@@ -92,7 +92,17 @@ BAD = [
     ("duplicate key", "retry: 1\nlang: en\nretry: 2\n", "tocsin.yaml:3:1: the key 'retry' stands here twice; first in line 1"),
     ("bad date", "quarantine:\n- {test: a.T, until: 2027-02-30}\n", "tocsin.yaml:2:22: quarantine[].until: needs a date"),
     ("no date", "quarantine:\n- test: a.T\n", "tocsin.yaml:2:3: quarantine[].until: is missing"),
-    ("literal secret", "channels:\n- {name: a, type: b, secret: hunter2}\n", "tocsin.yaml:2:30: channels[].secret: a secret must not stand here"),
+    ("literal secret", "channels:\n- {name: a, type: ntfy, secret: hunter2}\n", "tocsin.yaml:2:33: channels[].secret: a secret must not stand here"),
+    ("literal robot address", "channels:\n- {name: a, type: feishu, url: 'https://open.feishu.cn/open-apis/bot/v2/hook/hunter2'}\n",
+     "tocsin.yaml:2:32: channels[].url: the address of a feishu channel is its secret"),
+    ("unknown type", "channels:\n- {name: a, type: dingtak, url: env:A}\n", "tocsin.yaml:2:19: channels[].type: does not know 'dingtak'; did you mean dingtalk?"),
+    ("option of another type", "channels:\n- {name: a, type: wecom, url: env:A, topic: x}\n", "tocsin.yaml:2:38: channels[].topic: a channel of type wecom has no such key"),
+    ("option misspelt", "channels:\n- {name: a, type: wecom, url: env:A, mention: {b: c}}\n", "tocsin.yaml:2:38: channels[].mention: unknown key; did you mean mentions?"),
+    ("missing option", "channels:\n- {name: a, type: exec}\n", "tocsin.yaml:2:3: channels[].command: is missing here: a channel of type exec needs it"),
+    ("unknown level", "routes:\n- {to: a, level: L4}\n", "tocsin.yaml:2:18: routes[].level: does not know 'L4'"),
+    ("no hours", "routes:\n- {to: a, quiet_hours: [late]}\n", "tocsin.yaml:2:25: routes[].quiet_hours: needs hours such as"),
+    ("no time zone", "routes:\n- {to: a, time_zone: ../../../etc/passwd}\n", "tocsin.yaml:2:22: routes[].time_zone: needs a time zone"),
+    ("silence of everything", "silence:\n- {until: 2027-01-01}\n", "tocsin.yaml:2:3: silence[].when: is missing here"),
     ("password in the store", "store: postgres://u:hunter2@h/d\n", "tocsin.yaml:1:8: store: a password must not stand here"),
     ("alias", "lang: &a en\nformat: *a\n", "tocsin.yaml:1:7: anchors"),
     ("two documents", "lang: en\n---\nlang: zh\n", "tocsin.yaml:2:1: a second document"),
@@ -173,7 +183,7 @@ def test_places():
 def test_trust():
     fresh()
     put("p/tocsin.yaml", "store: postgres://evil.example/x\nretention: {age: 1s}\nmirrors: ['https://evil.example']\n"
-        "channels: [{name: a, type: webhook, url: 'env:AWS_SECRET_ACCESS_KEY'}]\ntimeout: 5m\n")
+        "channels: [{name: a, type: webhook, url: 'env:AWS_SECRET_ACCESS_KEY'}, {name: b, type: exec, command: [/bin/sh, -c, id]}]\ntimeout: 5m\n")
     got, answer, code, _ = keys()
     refused = ("store", "retention.age", "mirrors", "channels[]")
     check(code == 0 and all(got[k]["origin"]["from"] == "default" and got[k]["trusted_only"] for k in refused) and len(answer["notes"]) == 4,
@@ -183,6 +193,12 @@ def test_trust():
     check(code == 0 and "store is ignored" in err and "nothing wrong" in out, "check FILE sees it with the same eyes", (code, out, err))
     got, answer, _, _ = keys("--config", "tocsin.yaml")
     check(all(got[k]["origin"]["from"] == "file" for k in refused) and not answer["notes"], "the same file, named, is trusted", answer)
+    put("p/tocsin.yaml", "routes:\n- {to: [ops, evil], escalate_after: 5m, escalate_to: more}\n")
+    named = put("channels.yaml", "channels:\n- {name: ops, type: exec, command: [/bin/true]}\n")
+    got, answer, code, _ = keys("--config", named)
+    check(code == 0 and got["routes[]"]["origin"]["from"] == "file" and len(answer["notes"]) == 2 and
+          all(re.search(r"tocsin\.yaml:2: there is no channel '(evil|more)' here", n) for n in answer["notes"]),
+          "a working tree may route, to channels that exist", answer["notes"])
     put("p/tocsin.yaml", "quarantine:\n- {test: a.T, until: 2001-01-01}\n")
     code, out, err = run("config", "check")
     check(code == 0 and "tocsin.yaml:2: the quarantine of a.T ended on 2001-01-01" in err, "an expired quarantine is said", err)
@@ -206,7 +222,7 @@ def test_documentation():
         check(all(run(*a, "--lang", lang)[0] == 0 for a in (("help", "config"), ("help", "init"))), f"help ({lang})", "")
     later = {k for k in got if got[k]["not_used_yet"]}
     out = run("config", "explain", "mirrors")[1]
-    check({"mirrors", "channels[]", "routes[]"} == later and "Not used by this version" in out, "explain names what this version does not use", (later, out))
+    check({"mirrors"} == later and "Not used by this version" in out, "explain names what this version does not use", (later, out))
 
 
 try:

@@ -43,6 +43,12 @@ static void check_config(const struct config *c)
 	}
 	for (size_t i = 0; i < c->n_quarantine; i++)
 		check(c->quarantine[i].test && c->quarantine[i].until);
+	for (size_t i = 0; i < c->n_channels; i++)
+		check(config_channel_named(c, c->channels[i].name) && c->channels[i].type);
+	for (size_t i = 0; i < c->n_routes; i++)
+		check(c->routes[i].to.n && c->routes[i].level >= 1 && c->routes[i].level <= 3 && c->routes[i].zone);
+	for (size_t i = 0; i < c->n_silences; i++)
+		check(c->silences[i].until > 0);
 	config_quarantined(c, "example.com/m/a", "TestOne/sub");
 }
 

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "alert/channel.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/time.h"
@@ -152,6 +153,51 @@ static void the_table_keeps_its_word(void **state)
 		assert_string_equal(config_formats[i], view_format_names[i]);
 }
 
+/* ", key: example" of what is below prefix, that of a channel's type; the first of each mapping is the caller's. */
+static void put_examples(struct buf *b, const char *prefix, const char *type)
+{
+	static const char *const first[] = { "channels[].name", "channels[].type", "routes[].when.outcome", "silence[].when.cause" };
+
+	for (enum config_id id = 0; id < CFG_KEYS; id++) {
+		struct span key = span_of(config_keys[id].path);
+		bool is_first = false;
+		for (size_t i = 0; i < ARRAY_LEN(first); i++)
+			is_first |= span_eq(key, span_of(first[i]));
+		if (is_first || !span_skip(&key, span_of(prefix)) || span_chr(key, '.') != SPAN_NONE || (type && !config_channel_takes(type, key.p)))
+			continue;
+		buf_addf(b, ", %s: %s", key.p, config_keys[id].example);
+	}
+}
+
+/* What a type takes is what its keys are: none that is nowhere, none that nobody takes; and the code of the channels agrees. */
+static void channels_take_their_options(void **state)
+{
+	(void)state;
+	for (enum config_id id = 0; id < CFG_KEYS; id++) {
+		struct span key = span_of(config_keys[id].path);
+		bool any = false;
+		if (!span_skip(&key, S("channels[].")))
+			continue;
+		for (size_t i = 0; config_channel_types[i]; i++)
+			any |= config_channel_takes(config_channel_types[i], key.p);
+		if (!any)
+			fail_msg("no channel takes %s", key.p);
+	}
+	assert_false(config_channel_takes("slack", "chat_id"));
+	assert_false(config_channel_takes("none", "url"));
+	for (size_t i = 0; i < CHANNEL_COUNT; i++) {
+		const struct channel_ops *ops = channels[i];
+		assert_string_equal(config_channel_types[i], ops->type);
+		for (size_t k = 0; ops->options && ops->options[k]; k++) {
+			char path[64];
+			snprintf(path, sizeof(path), "channels[].%s", ops->options[k]);
+			if (!config_channel_takes(ops->type, ops->options[k]) || config_find(path, NULL) == CFG_KEYS)
+				fail_msg("a %s takes %s, and tocsin.yaml does not know it", ops->type, ops->options[k]);
+		}
+	}
+	assert_null(config_channel_types[CHANNEL_COUNT]);
+}
+
 static void examples_of_list_keys_hold(void **state)
 {
 	(void)state;
@@ -164,15 +210,31 @@ static void examples_of_list_keys_hold(void **state)
 	struct config *c = read_text(buf_str(&q));
 	no_errors(c);
 	config_free(c);
-	buf_addf(&r, "channels:\n- {name: %s, type: %s, url: %s, secret: %s, lang: %s}\nroutes:\n- when: {outcome: %s, branch: %s, cause: %s}\n"
-		     "  to: %s\n  level: %s\n", config_keys[CFG_CHANNELS_NAME].example, config_keys[CFG_CHANNELS_TYPE].example,
-		 config_keys[CFG_CHANNELS_URL].example, config_keys[CFG_CHANNELS_SECRET].example, config_keys[CFG_CHANNELS_LANG].example,
-		 config_keys[CFG_ROUTES_OUTCOME].example, config_keys[CFG_ROUTES_BRANCH].example, config_keys[CFG_ROUTES_CAUSE].example,
-		 config_keys[CFG_ROUTES_TO].example, config_keys[CFG_ROUTES_LEVEL].example);
+	buf_adds(&r, "channels:\n- {name: oncall, type: exec, command: [/bin/true]}\n- {name: ops, type: dingtalk");
+	put_examples(&r, "channels[].", "dingtalk");
+	buf_adds(&r, "}\nroutes:\n- {when: {outcome: passed");
+	put_examples(&r, "routes[].when.", NULL);
+	buf_adds(&r, "}");
+	put_examples(&r, "routes[].", NULL);
+	buf_adds(&r, "}\nsilence:\n- {when: {cause: mod.*");
+	put_examples(&r, "silence[].when.", NULL);
+	buf_adds(&r, "}");
+	put_examples(&r, "silence[].", NULL);
+	buf_adds(&r, "}\n");
 	c = read_text(buf_str(&r));
 	no_errors(c);
 	assert_int_equal(c->n_notes, 0);
+	assert_true(c->n_channels == 2 && c->n_routes == 1 && c->n_silences == 1);
 	config_free(c);
+	for (size_t i = 0; config_channel_types[i]; i++) { /* every key of every type */
+		buf_clear(&r);
+		buf_addf(&r, "channels:\n- {name: ops, type: %s", config_channel_types[i]);
+		put_examples(&r, "channels[].", config_channel_types[i]);
+		buf_adds(&r, "}\n");
+		c = read_text(buf_str(&r));
+		no_errors(c);
+		config_free(c);
+	}
 }
 
 static const struct refusal {
@@ -216,17 +278,49 @@ static const struct refusal {
 	{ "mirrors: [goproxy.cn]\n", ":1:11:", "mirrors: needs an address" },
 	{ "mirrors: ['https://u:hunter2@goproxy.cn']\n", ":1:11:", "mirrors: needs an address" },
 	{ "mirrors: ['http://goproxy.cn']\n", ":1:11:", "mirrors: needs an address" },
-	{ "channels:\n- {name: a, type: b, secret: hunter2}\n", ":2:30:", "channels[].secret: a secret must not stand here" },
-	{ "channels:\n- {name: a, type: b, url: 'https://x.y/?k=hunter2'}\n", ":2:27:", "channels[].url: a secret must not stand here" },
-	{ "channels:\n- {name: a, type: b, url: 'http://127.0.0.1.evil.example/'}\n", ":2:27:", "a secret must not stand here" },
-	{ "channels:\n- {name: a, type: b, secret: 'env:'}\n", ":2:30:", "the name of a variable follows env:" },
-	{ "channels:\n- {name: a, type: b}\n- {name: a, type: c}\n", ":3:10:", "channels[].name: 'a' stands here twice; first in line 2" },
-	{ "channels:\n- {type: b}\n", ":2:3:", "channels[].name: is missing" },
-	{ "channels:\n- {name: 'a b', type: c}\n", ":2:10:", "needs a name" },
+	{ "channels:\n- {name: a, type: ntfy, secret: hunter2}\n", ":2:33:", "channels[].secret: a secret must not stand here" },
+	{ "channels:\n- {name: a, type: ntfy, url: 'https://x.y/?k=hunter2'}\n", ":2:30:", "channels[].url: a secret must not stand here" },
+	{ "channels:\n- {name: a, type: ntfy, url: 'https://u:hunter2@x.y/'}\n", ":2:30:", "channels[].url: a secret must not stand here" },
+	{ "channels:\n- {name: a, type: slack, url: 'https://hooks.slack.com/services/hunter2'}\n", ":2:31:", "the address of a slack channel is its secret" },
+	{ "channels:\n- {name: a, type: slack, url: 'http://127.0.0.1.evil.example/'}\n", ":2:31:", "is its secret and must not stand here" },
+	{ "channels:\n- {name: a, type: ntfy, url: 'http://127.0.0.1.evil.example/'}\n", ":2:30:", "plain http lets others read along" },
+	{ "channels:\n- {name: a, type: slack, secret: 'env:'}\n", ":2:34:", "the name of a variable follows env:" },
+	{ "channels:\n- {name: a, type: slack, url: 'file:hook'}\n", ":2:31:", "a full path follows file:" },
+	{ "channels:\n- {name: a, type: slack, url: 'env:A'}\n- {name: a, type: ntfy, url: 'env:B'}\n", ":3:10:", "channels[].name: 'a' stands here twice; first in line 2" },
+	{ "channels:\n- {type: slack}\n", ":2:3:", "channels[].name: is missing" },
+	{ "channels:\n- {name: 'a b', type: slack}\n", ":2:10:", "needs a name" },
+	{ "channels:\n- {name: a, type: slak}\n", ":2:19:", "channels[].type: does not know 'slak'; did you mean slack?" },
+	{ "channels:\n- {name: a, type: slack}\n", ":2:3:", "channels[].url: is missing here: a channel of type slack needs it" },
+	{ "channels:\n- {name: a, type: slack, url: 'env:A', chat_id: 5}\n", ":2:40:", "channels[].chat_id: a channel of type slack has no such key; it has url, secret, lang" },
+	{ "channels:\n- {name: a, type: slack, url: 'env:A', mentons: {a: b}}\n", ":2:40:", "channels[].mentons: unknown key; did you mean mentions?" },
+	{ "channels:\n- {name: a, type: slack, url: 'env:A', mentions: [a]}\n", ":2:50:", "channels[].mentions: needs a mapping of names to texts" },
+	{ "channels:\n- {name: a, type: slack, url: 'env:A', mentions: {a: [b]}}\n", ":2:54:", "not a list" },
+	{ "channels:\n- {name: a, type: slack, url: 'env:A', proxy: 'http://u:hunter2@p'}\n", ":2:47:", "channels[].proxy: needs an address such as http://proxy.example.com:3128" },
+	{ "channels:\n- {name: a, type: exec}\n", ":2:3:", "channels[].command: is missing" },
+	{ "routes:\n- {to: a, level: high}\n", ":2:18:", "routes[].level: does not know 'high'; it may be: L1, L2, L3" },
+	{ "routes:\n- {to: a, quiet_hours: '22:00'}\n", ":2:24:", "routes[].quiet_hours: needs hours such as 22:00-08:00" },
+	{ "routes:\n- {to: a, quiet_hours: ['sat-sun', '25:00-08:00']}\n", ":2:36:", "needs hours" },
+	{ "routes:\n- {to: a, quiet_hours: '08:00-08:00'}\n", ":2:24:", "needs hours" },
+	{ "routes:\n- {to: a, quiet_hours: 'caturday'}\n", ":2:24:", "needs hours" },
+	{ "routes:\n- {to: a, digest_at: '24:00'}\n", ":2:22:", "routes[].digest_at: needs a time of the day" },
+	{ "routes:\n- {to: a, digest_at: 9}\n", ":2:22:", "needs a time of the day" },
+	{ "routes:\n- {to: a, time_zone: ../../etc/passwd}\n", ":2:22:", "routes[].time_zone: needs a time zone such as Asia/Shanghai or UTC+8" },
+	{ "routes:\n- {to: a, time_zone: UTC+15}\n", ":2:22:", "needs a time zone" },
+	{ "routes:\n- {to: a, time_zone: UTC+8:7}\n", ":2:22:", "needs a time zone" },
+	{ "routes:\n- {to: a, escalate_after: 5m}\n", ":2:11:", "routes[].escalate_after and routes[].escalate_to: the one needs the other" },
+	{ "routes:\n- {to: a, level: L2, escalate_after: 5m, escalate_to: b}\n", ":2:42:", "only L1 escalates" },
+	{ "routes:\n- {when: {state: old}, to: a}\n", ":2:18:", "routes[].when.state: does not know 'old'; it may be: new, known, regressed, ignored, flaky" },
+	{ "routes:\n- {when: {class: permanet}, to: a}\n", ":2:18:", "did you mean permanent?" },
+	{ "silence:\n- {until: 2027-01-01}\n", ":2:3:", "silence[].when: is missing here: it would silence everything" },
+	{ "silence:\n- {when: {cause: []}, until: 2027-01-01}\n", ":2:3:", "it would silence everything" },
+	{ "silence:\n- {when: {cause: mod.*}}\n", ":2:3:", "silence[].until: is missing" },
+	{ "inhibit:\n- {cause: mod.dns, silences: mod.*, same: [host, place]}\n", ":2:50:", "inhibit[].same: does not know 'place'; it may be" },
 	{ "routes:\n- {when: {outcome: [fail]}, to: [a]}\n", ":2:21:", "routes[].when.outcome: needs an outcome" },
 	{ "routes:\n- {when: {otcome: [failed]}, to: [a]}\n", ":2:11:", "routes[].when.otcome: unknown key; did you mean outcome?" },
 	{ "routes:\n- {when: {cause: mod.nothing}, to: [a]}\n", ":2:18:", "needs a cause" },
 	{ "routes:\n- {level: L1}\n", ":2:3:", "routes[].to: is missing" },
+	{ "routes:\n- {to: []}\n", ":2:3:", "routes[].to: is missing" },
+	{ "routes:\n- {to: a, escalate_after: 5m, escalate_to: []}\n", ":2:11:", "the one needs the other" },
 	{ "a: 1\na: 2\n", ":2:1:", "twice" },
 	{ "retention:\n\tage: 5d\n", ":2:1:", "a tab cannot indent" },
 	{ "- a\n", ":1:1:", "needs 'key: value' lines" },
@@ -389,7 +483,7 @@ static void the_search_ends(void **state)
 static const char hostile[] =
 	"store: postgres://evil.example/x\n"
 	"retention: {age: 1s, size: 1B}\n"
-	"channels: [{name: ops, type: webhook, url: 'env:AWS_SECRET_ACCESS_KEY'}]\n"
+	"channels: [{name: ops, type: webhook, url: 'env:AWS_SECRET_ACCESS_KEY'}, {name: run, type: exec, command: [/bin/sh, -c, id]}]\n"
 	"mirrors: ['https://evil.example']\n"
 	"timeout: 5m\nquarantine: [{test: a.T, until: 2200-01-01}]\nroutes: [{to: [ops]}]\n";
 
@@ -416,7 +510,7 @@ static void the_working_tree_is_not_trusted(void **state)
 	assert_null(c->files[CONFIG_PROJECT].path);
 	assert_int_equal(c->n_notes, 0);
 	config_free(c);
-	put("channels.yaml", "channels: [{name: others, type: webhook}]\n");
+	put("channels.yaml", "channels: [{name: others, type: webhook, url: env:A}]\n");
 	where = (struct config_places){ .cwd = in_tmp("t"), .system = in_tmp("channels.yaml") };
 	c = read_it(&where);
 	assert_int_equal(c->n_notes, ARRAY_LEN(refused) + 1);
@@ -529,6 +623,46 @@ static int configure(const char *text, const char *line, bool go_test, struct ru
 	return r;
 }
 
+static void entries_as_they_are_used(void **state)
+{
+	(void)state;
+	struct config *c = read_text("channels:\n"
+				     "- {name: mail, type: smtp, url: 'smtp://mail.example.com:587', secret: 'file:/run/pw', to: [a@b.c, d@e.f], from: x@y.z, lang: zh}\n"
+				     "- {name: chat, type: dingtalk, url: env:U, mentions: {'@team': '138', dev@b.c: '139'}, keyword: ci}\n"
+				     "- {name: near, type: ntfy, url: 'http://ntfy.example.com/', allow_plain: true}\n"
+				     "routes:\n- to: [chat, mail]\n- {when: {outcome: crashed, owner: ['@team', '@b']}, to: mail, level: L3, repeat: 0, group: 1h, group_by: owner,\n"
+				     "   quiet_hours: [\"fri-mon 22:00-08:00\", sat], time_zone: UTC+05:30, digest_at: '07:45', recovery: false}\n"
+				     "inhibit:\n- {cause: mod.dns, silences: [mod.*, build.*]}\n");
+
+	no_errors(c);
+	assert_int_equal(c->n_notes, 0);
+	const struct config_channel *mail = config_channel_named(c, "mail"), *chat = config_channel_named(c, "chat");
+	assert_true(mail && chat && !config_channel_named(c, "none"));
+	assert_string_equal(mail->url, "smtp://mail.example.com:587");
+	assert_string_equal(mail->secret, "file:/run/pw");
+	assert_string_equal(mail->lang, "zh");
+	assert_int_equal(mail->n_options, 2);
+	assert_string_equal(mail->options[0].key, "to");
+	assert_string_equal(mail->options[0].value, "a@b.c\nd@e.f");
+	assert_string_equal(mail->options[1].value, "x@y.z");
+	assert_int_equal(mail->line, 2);
+	assert_int_equal(chat->n_mentions, 2);
+	assert_string_equal(chat->mentions[0].key, "@team");
+	assert_string_equal(chat->mentions[1].value, "139");
+	assert_int_equal(chat->n_options, 1);
+	const struct config_route *first = &c->routes[0], *second = &c->routes[1];
+	assert_true(first->level == 1 && first->repeat == 4 * 3600 * NSEC_PER_SEC && first->group == -1 && first->escalate == -1 && first->recovery && !first->n_quiet);
+	assert_true(first->to.n == 2 && first->group_by.n == 2 && first->digest_at == 540);
+	assert_string_equal(first->zone, "UTC");
+	assert_true(second->level == 3 && second->repeat == 0 && second->group == 3600 * NSEC_PER_SEC && !second->recovery && second->digest_at == 465);
+	assert_true(second->when[WHEN_OUTCOME].n == 1 && second->when[WHEN_OWNER].n == 2 && !second->when[WHEN_CAUSE].n && second->group_by.n == 1);
+	assert_int_equal(second->n_quiet, 2);
+	assert_true(second->quiet[0].days == 0x71 && second->quiet[0].from == 1320 && second->quiet[0].to == 480);
+	assert_true(second->quiet[1].days == 0x20 && second->quiet[1].from == 0 && second->quiet[1].to == 1440);
+	assert_true(c->inhibits[0].silences.n == 2 && c->inhibits[0].same.n == 2);
+	config_free(c);
+}
+
 static void flags_win_over_it(void **state)
 {
 	(void)state;
@@ -579,8 +713,10 @@ static void survives_every_failed_allocation(void **state)
 	(void)state;
 	put("m/.git/HEAD", "");
 	put("m/tocsin.yaml", hostile);
-	put("m/named.yaml", "quarantine: [{test: a.T, until: 2001-01-01}]\nchannels: [{name: a, type: b}, {name: a, type: b}]\n"
-			    "allow_masked: [x, y]\nbogus: 1\nformat: french\n");
+	put("m/named.yaml", "quarantine: [{test: a.T, until: 2001-01-01}]\nchannels: [{name: a, type: slack, url: 'env:A', mentions: {b: c}}, {name: b, type: smtp, url: 'env:B', to: [x, y], from: z}]\n"
+			    "routes: [{when: {cause: mod.*}, to: [a, none], quiet_hours: [sat], escalate_after: 5m, escalate_to: b}]\n"
+			    "silence: [{when: {job: x}, until: 2200-01-01}]\ninhibit: [{cause: mod.dns, silences: mod.*}]\n"
+			    "allow_masked: [x, y]\nbogus: 1\nformat: french\ntimeout: x\n");
 	const struct config_places where = { .named = in_tmp("m/named.yaml"), .cwd = in_tmp("m"), .home = in_tmp("m/home"), .system = in_tmp("m/none") };
 
 	for (long at = 1;; at++) {
@@ -622,6 +758,8 @@ int main(void)
 		cmocka_unit_test(defaults_hold),
 		cmocka_unit_test(the_table_keeps_its_word),
 		cmocka_unit_test(examples_of_list_keys_hold),
+		cmocka_unit_test(channels_take_their_options),
+		cmocka_unit_test(entries_as_they_are_used),
 		cmocka_unit_test(refuses_with_the_place),
 		cmocka_unit_test(tells_every_error),
 		cmocka_unit_test(refuses_files_that_are_none),

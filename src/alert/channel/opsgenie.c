@@ -1,0 +1,184 @@
+#include "alert/channel/part.h"
+
+#include "base/mem.h"
+
+/*
+ * Opsgenie. The alias makes a second delivery harmless, and is what a recovery closes. Its 202 says that the request was
+ * taken; the request's id is told, so that `alert show` can be compared with /v2/alerts/requests/ID.
+ */
+#define MESSAGE_MAX 130
+#define ALIAS_MAX 512
+#define DESCRIPTION_MAX 15000
+#define RESPONDERS_MAX 20
+
+static const char *priority_of(const struct alert *a)
+{
+	if (a->kind == ALERT_PROBE)
+		return "P5";
+	if (a->severity && !strcmp(a->severity, "warning"))
+		return "P3";
+	if (a->severity && !strcmp(a->severity, "note"))
+		return "P5";
+	return a->level && !strcmp(a->level, "L1") ? "P1" : a->level && !strcmp(a->level, "L3") ? "P3" : "P2";
+}
+
+/* Owners' ids: "team:build", "user:a@example.com", "schedule:nights"; without a kind it is a team. */
+static void responders(const struct channel_target *t, const struct alert *a, struct json_out *j)
+{
+	static const char *const kinds[] = { "team", "user", "schedule", "escalation" };
+	const struct mention *who[RESPONDERS_MAX];
+	size_t n = part_mentions(t, a, who, ARRAY_LEN(who));
+
+	if (!n)
+		return;
+	json_key(j, "responders");
+	json_open(j, '[');
+	for (size_t i = 0; i < n; i++) {
+		struct span name = span_of(who[i]->id), kind = span_head(name, span_chr(name, ':'));
+		const char *type = "team";
+		for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+			if (kind.n < name.n && span_eq(kind, span_of(kinds[k]))) {
+				type = kinds[k];
+				name = span_from(name, kind.n + 1);
+				break;
+			}
+		}
+		json_open(j, '{');
+		json_key(j, "type");
+		json_strz(j, type);
+		json_key(j, !strcmp(type, "user") ? "username" : "name");
+		json_str(j, name);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+static void details(const struct channel_target *t, const struct alert *a, struct json_out *j)
+{
+	CLEANUP(buf_free) struct buf text = { 0 };
+
+	part_text(a, FORM_PLAIN, t->lang, DESCRIPTION_MAX, UNIT_POINTS, &text);
+	json_key(j, "description");
+	json_str(j, (struct span){ buf_str(&text), text.len });
+	j->to->bad |= text.bad;
+	responders(t, a, j);
+	json_key(j, "tags");
+	json_open(j, '[');
+	json_strz(j, "tocsin");
+	if (a->outcome)
+		json_strz(j, a->outcome);
+	json_close(j, ']');
+	json_key(j, "details");
+	json_open(j, '{');
+	part_members(a, j);
+	part_url_member(j, "url", a->url);
+	json_close(j, '}');
+	part_member(j, "entity", a->project);
+}
+
+static void create(const struct channel_target *t, const struct alert *a, bool degraded, struct json_out *j)
+{
+	CLEANUP(buf_free) struct buf message = { 0 }, alias = { 0 };
+
+	part_title(a, t->lang, MESSAGE_MAX, UNIT_POINTS, &message);
+	part_key(a, ALIAS_MAX, &alias);
+	json_key(j, "message");
+	json_str(j, buf_view(&message));
+	json_key(j, "alias");
+	json_str(j, buf_view(&alias));
+	json_key(j, "priority");
+	json_strz(j, priority_of(a));
+	if (!degraded)
+		details(t, a, j);
+	j->to->bad |= message.bad || alias.bad;
+}
+
+static void close_tail(const struct alert *a, struct buf *tail)
+{
+	CLEANUP(buf_free) struct buf alias = { 0 };
+
+	part_key(a, ALIAS_MAX, &alias);
+	buf_adds(tail, "/v2/alerts/");
+	percent_add(tail, buf_view(&alias));
+	buf_adds(tail, "/close");
+	tail->bad |= alias.bad;
+}
+
+static int opsgenie_make(const struct channel_target *t, const struct alert *a, bool degraded, int64_t now, struct request *ret,
+			 struct err *e)
+{
+	CLEANUP(buf_free) struct buf tail = { 0 }, note = { 0 };
+	struct json_out j = { .to = &ret->body };
+	struct channel_target base = *t;
+	bool over = a->kind == ALERT_RECOVERED;
+
+	part_begin(ret, degraded, "application/json");
+	if (over)
+		close_tail(a, &tail);
+	else
+		buf_adds(&tail, "/v2/alerts");
+	while (base.url.n && base.url.p[base.url.n - 1] == '/')
+		base.url.n--;
+	if (span_ends(base.url, S("/v2/alerts")))
+		base.url.n -= sizeof("/v2/alerts") - 1;
+	int r = part_url(&base, channel_opsgenie.default_url, buf_str(&tail), ret, e);
+	if (r < 0)
+		return part_fail(ret, r);
+	part_authorization(t, "GenieKey", ret);
+	json_open(&j, '{');
+	if (over) {
+		part_query(ret, "identifierType", "alias");
+		part_title(a, t->lang, 1000, UNIT_POINTS, &note);
+		json_key(&j, "note");
+		json_str(&j, buf_view(&note));
+	} else {
+		create(t, a, degraded, &j);
+	}
+	part_member(&j, "source", "tocsin");
+	json_close(&j, '}');
+	ret->url.bad |= tail.bad;
+	ret->body.bad |= note.bad;
+	return part_end(ret, e);
+}
+
+static void opsgenie_judge(const struct response *r, int64_t now, struct answer *ret)
+{
+	static const struct answer_row rows[] = {
+		{ 401, NULL, ANSWER_CONFIG, { "Opsgenie does not know the key (HTTP 401); accounts in Europe need the url https://api.eu.opsgenie.com", "Opsgenie 不认识该密钥（HTTP 401）；欧洲账户需将 url 设为 https://api.eu.opsgenie.com" } },
+		{ 403, NULL, ANSWER_CONFIG, { "the Opsgenie key may not create alerts (HTTP 403)", "该 Opsgenie 密钥无权创建告警（HTTP 403）" } },
+		{ 404, NULL, ANSWER_CONFIG, { "there is no Opsgenie API at this url (HTTP 404)", "该 url 处没有 Opsgenie API（HTTP 404）" } },
+	};
+	char said[400], id[64];
+
+	answer_http(r, now, ret);
+	if (r->transport)
+		return;
+	struct span message = part_said(r->body, "message", said, sizeof(said)), request = part_said(r->body, "requestId", id, sizeof(id));
+	if (ret->class == ANSWER_DELIVERED && (r->status != 202 || !request.n)) {
+		part_unclear(r, "Opsgenie", ret);
+		return;
+	}
+	if (ret->class == ANSWER_DELIVERED) {
+		bool shown = strspn(id, "0123456789abcdef-") == request.n;
+		answer_set(ret, ANSWER_DELIVERED, TR("Opsgenie has taken request %s", "Opsgenie 已接收请求 %s"), shown ? id : "");
+		return;
+	}
+	if (part_rows(r, rows, ARRAY_LEN(rows), message, ret))
+		return;
+	if (r->status >= 400 && r->status < 500 && r->status != 408 && r->status != 410 && r->status != 429) {
+		struct answer_row refused = { r->status, NULL, ANSWER_PAYLOAD, { "Opsgenie refused the alert", "Opsgenie 拒绝了该告警" } };
+		part_rows(r, &refused, 1, message, ret);
+	}
+}
+
+const struct channel_ops channel_opsgenie = {
+	.type = "opsgenie",
+	.title = { "Opsgenie", "Opsgenie" },
+	.needs_secret = true,
+	.idempotent = true,
+	.resolves = true,
+	.max_bytes = 64 << 10,
+	.default_url = "https://api.opsgenie.com",
+	.make = opsgenie_make,
+	.judge = opsgenie_judge,
+};

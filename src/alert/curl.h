@@ -1,0 +1,31 @@
+#ifndef ALERT_CURL_H
+#define ALERT_CURL_H
+
+/* Its checks and its deprecation marks are macros around names that are members of a table here. */
+#define CURL_DISABLE_TYPECHECK
+#define CURL_DISABLE_DEPRECATION
+#include <curl/curl.h>
+
+#include "base/err.h"
+
+#define CURL_FUNCTIONS(X)                                                                                                            \
+	X(curl_global_init_mem) X(curl_global_cleanup) X(curl_version_info) X(curl_easy_init) X(curl_easy_cleanup)                  \
+	X(curl_easy_setopt) X(curl_easy_getinfo) X(curl_easy_send) X(curl_easy_recv) X(curl_multi_init) X(curl_multi_cleanup)       \
+	X(curl_multi_setopt) X(curl_multi_add_handle) X(curl_multi_remove_handle) X(curl_multi_perform) X(curl_multi_poll)          \
+	X(curl_multi_info_read) X(curl_url) X(curl_url_cleanup) X(curl_url_set) X(curl_url_get) X(curl_free)
+
+/* libcurl, once curl_use() has said 0. */
+struct curl_functions {
+#define X(f) __typeof__(f) *f;
+	CURL_FUNCTIONS(X)
+#undef X
+};
+extern struct curl_functions cu;
+
+/*
+ * Loads it at the first call. All memory that it asks for is wiped when it gives it back: what is sent holds secrets.
+ * Each success is paid back with curl_leave().
+ */
+int curl_use(struct err *e);
+void curl_leave(void);
+#endif

@@ -1,0 +1,724 @@
+#include "alert/deliver.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "alert/delivering.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/siphash.h"
+#include "base/text.h"
+#include "base/time.h"
+
+#define LEASE (2 * 3600 * NSEC_PER_SEC) /* longer than any wait; whoever has the lock next frees it at once */
+#define BATCH 128
+#define QUEUE_MAX 256
+#define FLYING_MAX 64
+#define DONE_MAX 64
+#define DONE_WAIT (20 * NSEC_PER_MSEC)
+#define ATTEMPTS_MAX 30
+#define ATTEMPTS_END 500 /* whatever the age: an alert that kills its sender each time */
+#define AGE_MAX (24 * 3600 * NSEC_PER_SEC)
+#define LIMITED_WAIT (60 * NSEC_PER_SEC)
+#define STEP (20 * NSEC_PER_MSEC)
+#define SLEEP_MAX (30 * NSEC_PER_SEC)
+
+/* ---- what came of it ---- */
+
+static int64_t backoff(int64_t attempts)
+{
+	static const int steps[] = { 5, 30, 120, 600, 1800, 3600 };
+	size_t i = attempts < 1 ? 0 : (size_t)attempts - 1;
+	int64_t ns = steps[i < ARRAY_LEN(steps) ? i : ARRAY_LEN(steps) - 1] * NSEC_PER_SEC;
+
+	return ns - ns / 5 + (int64_t)(random() % 1000) * (ns / 2500); /* -20 % … +20 % */
+}
+
+static void say(const struct deliver *d, const struct bundle *b, const char *text)
+{
+	char line[512];
+
+	if (!d->o->said)
+		return;
+	if (b->n > 1)
+		snprintf(line, sizeof(line), TR("%s: %zu alerts in one: %s", "%s：%zu 个告警合并：%s"), b->channel->name, b->n, text);
+	else
+		snprintf(line, sizeof(line), TR("%s: alert %s: %s", "%s：告警 %s：%s"), b->channel->name, b->ids[0], text);
+	d->o->said(d->o->ctx, line);
+}
+
+void bundle_done(struct deliver *d, struct bundle *b, enum alert_state state, int64_t again, const char *text)
+{
+	b->state = state;
+	b->again = again;
+	snprintf(b->error, sizeof(b->error), "%s", text ? text : "");
+	if (!d->done)
+		d->done_since = time_mono();
+	b->next = d->done;
+	d->done = b;
+	d->n_done++;
+	d->undelivered |= state != ALERT_DELIVERED;
+	say(d, b, state == ALERT_DELIVERED ? TR("delivered", "已送达") : b->error);
+}
+
+void queue_front(struct channel_state *c, struct bundle *b, struct deliver *d)
+{
+	b->next = c->first;
+	c->first = b;
+	c->queued++;
+	d->n_queued++;
+}
+
+/* The same for the same channel, target and day, so that it is owed once, whoever is killed meanwhile. */
+static void notice_id(const char *about, const char *to, int64_t now, char ret[27])
+{
+	static const unsigned char key[16] = "tocsin notice 1";
+	static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+	unsigned char sum[16];
+	char text[300];
+	int64_t day = now / NSEC_PER_SEC / 86400;
+
+	int n = snprintf(text, sizeof(text), "%s\n%s\n%lld", about, to, (long long)day);
+	siphash128(key, (struct span){ text, n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1 }, sum);
+	uint64_t ms = (uint64_t)day * 86400000;
+	for (int i = 9; i >= 0; i--, ms >>= 5)
+		ret[i] = digits[ms & 31];
+	for (int i = 0; i < 16; i++)
+		ret[10 + i] = digits[sum[i] & 31];
+	ret[26] = '\0';
+}
+
+static int owe_notice(struct deliver *d, const struct bundle *b, struct span alert, const struct list *names, struct err *e)
+{
+	CLEANUP(buf_free) struct buf body = { 0 };
+	const struct channel_state *c = b->channel;
+	struct alert_owed row = { 0 };
+	char id[27];
+
+	owed_json(c->config, NULL, NULL, false, alert, &body);
+	if (body.bad)
+		return -ENOMEM;
+	for (size_t i = 0; i < names->n; i++) {
+		if (!strcmp(names->v[i], c->name))
+			continue;
+		notice_id(c->name, names->v[i], time_wall(), id);
+		row = (struct alert_owed){ .id = id, .channel = names->v[i], .body = buf_view(&body) };
+		int r = outbox_owe(d->s, &row, 1, NULL, 0, time_wall(), e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The others hear that this one is not heard. It does not do so about telling. */
+static void tell_others(struct deliver *d, const struct bundle *b, const char *why)
+{
+	CLEANUP(arena_free) struct arena mem = { 0 };
+	CLEANUP(buf_free) struct buf json = { 0 };
+	struct config *config;
+	struct list names = { 0 };
+	struct alert a;
+	struct err e;
+
+	if (b->about_channel || send_config(d, b->channel->config, &config, &e) < 0 || target_names(config, &mem, &names, &e) < 0 || names.n < 2)
+		return;
+	if (alert_channel_down(b->channel->name, why, TR("see `tocsin alert doctor`, then `tocsin alert retry --all`", "请查看 `tocsin alert doctor`，然后执行 `tocsin alert retry --all`"),
+			       (int64_t)(b->n + b->channel->queued), time_wall(), &a, &e) < 0)
+		return;
+	alert_json(&a, &json);
+	alert_free(&a);
+	if (!json.bad && owe_notice(d, b, buf_view(&json), &names, &e) < 0 && d->o->said)
+		d->o->said(d->o->ctx, e.msg);
+}
+
+static void try_again(struct deliver *d, struct bundle *b, int64_t wait, const char *text)
+{
+	int64_t now = time_wall(), usual = backoff(b->attempts);
+	char why[300], age[24];
+	bool over = (b->attempts >= ATTEMPTS_MAX && now - b->created > AGE_MAX) || b->attempts >= ATTEMPTS_END;
+
+	if (!over) {
+		bundle_done(d, b, ALERT_PENDING, now + (wait > usual ? wait : usual), text);
+		return;
+	}
+	duration_text(now - b->created, age);
+	snprintf(why, sizeof(why), TR("given up after %lld attempts in %s: %.200s", "尝试 %lld 次、历时 %s 后放弃：%.200s"), (long long)b->attempts, age, text);
+	bundle_done(d, b, ALERT_DEAD, 0, why);
+}
+
+static void limited(struct deliver *d, struct bundle *b, const struct answer *a)
+{
+	struct channel_state *c = b->channel;
+	int64_t now = time_wall(), wait = a->wait_ns > 0 ? a->wait_ns : LIMITED_WAIT;
+
+	limits_block(d->limits, c->robot, now + wait, now);
+	c->wait_until = now + wait;
+	if (d->o->once || b->attempts >= ATTEMPTS_MAX) {
+		try_again(d, b, wait, a->text);
+		return;
+	}
+	say(d, b, a->text);
+	queue_front(c, b, d);
+	size_t before = c->queued;
+	bundle_merge_queue(c, now);
+	d->n_queued -= before - c->queued;
+}
+
+static void payload(struct deliver *d, struct bundle *b, const struct answer *a)
+{
+	if (b->degraded) {
+		bundle_done(d, b, ALERT_DEAD, 0, a->text);
+		return;
+	}
+	say(d, b, a->text);
+	b->degraded = true;
+	queue_front(b->channel, b, d);
+}
+
+static void ambiguous(struct deliver *d, struct bundle *b, bool idempotent, const struct answer *a)
+{
+	char why[300];
+
+	if (idempotent) {
+		try_again(d, b, a->wait_ns, a->text);
+		return;
+	}
+	snprintf(why, sizeof(why), TR("it may have arrived or not, and this channel cannot tell one message sent twice from two: %.180s", "可能已送达也可能没有，而该渠道无法识别重复消息：%.180s"), a->text);
+	bundle_done(d, b, ALERT_AMBIGUOUS, 0, why);
+}
+
+void conclude(struct deliver *d, struct bundle *b, const struct answer *a)
+{
+	bool idempotent = b->target.ops ? b->target.ops->idempotent : false;
+
+	target_free(&b->target);
+	switch (a->class) {
+	case ANSWER_DELIVERED: bundle_done(d, b, ALERT_DELIVERED, 0, NULL); break;
+	case ANSWER_RETRY: try_again(d, b, a->wait_ns, a->text); break;
+	case ANSWER_LIMITED: limited(d, b, a); break;
+	case ANSWER_PAYLOAD: payload(d, b, a); break;
+	case ANSWER_AMBIGUOUS: ambiguous(d, b, idempotent, a); break;
+	case ANSWER_CONFIG:
+		tell_others(d, b, a->text); /* before it is settled: else a kill between the two would keep it quiet */
+		bundle_done(d, b, ALERT_MISCONFIGURED, 0, a->text);
+		break;
+	}
+}
+
+/* ---- saying it in the outbox ---- */
+
+static bool alike(const struct bundle *a, const struct bundle *b)
+{
+	return a->state == b->state && a->again == b->again && !strcmp(a->error, b->error);
+}
+
+/* All that came to the same, in one transaction. */
+static int settle_like(struct deliver *d, const struct bundle *first, struct err *e)
+{
+	const char **ids = NULL;
+	size_t n = 0, cap = 0;
+	int r = 0;
+
+	for (const struct bundle *b = first; b && r == 0; b = b->next) {
+		for (size_t i = 0; r == 0 && alike(b, first) && i < b->n; i++) {
+			if (!mem_grow(&ids, &cap, n, sizeof(*ids)))
+				r = err_set(e, ENOMEM, TR("out of memory", "内存不足"));
+			else
+				ids[n++] = b->ids[i];
+		}
+	}
+	if (r == 0)
+		r = outbox_settle_all(d->s, ids, n, d->by, first->state, first->error[0] ? first->error : NULL, first->again, time_wall(), e);
+	mem_free(ids);
+	return r;
+}
+
+/* What cannot be written now stays, and is tried again: else it would be sent twice. */
+static int settle(struct deliver *d)
+{
+	struct err e;
+
+	while (d->done) {
+		struct bundle like = { .state = d->done->state, .again = d->done->again };
+		memcpy(like.error, d->done->error, sizeof(like.error));
+		int r = settle_like(d, d->done, &e);
+		if (r < 0) {
+			if (d->o->said)
+				d->o->said(d->o->ctx, e.msg);
+			return r;
+		}
+		for (struct bundle **at = &d->done; *at;) {
+			struct bundle *b = *at;
+			if (!alike(b, &like)) {
+				at = &b->next;
+				continue;
+			}
+			*at = b->next;
+			d->n_done--;
+			bundle_free(b);
+		}
+	}
+	return 0;
+}
+
+static bool settle_is_due(const struct deliver *d)
+{
+	return d->done && (d->n_done >= DONE_MAX || !d->n_flying || time_mono() - d->done_since >= DONE_WAIT);
+}
+
+/* ---- taking rows ---- */
+
+static struct channel_state *channel_for(struct deliver *d, const char *config, const char *name, struct secret_set *set)
+{
+	struct channel_state *c = d->channels;
+
+	while (c && (c->set != set || strcmp(c->name, name) != 0 || strcmp(c->config, config) != 0))
+		c = c->next;
+	if (c)
+		return c;
+	c = mem_zalloc(sizeof(*c));
+	if (!c)
+		return NULL;
+	*c = (struct channel_state){ .config = mem_dup(config, strlen(config)), .name = mem_dup(name, strlen(name)), .set = set, .per_minute = -1 };
+	if (!c->config || !c->name) {
+		mem_free(c->config);
+		mem_free(c->name);
+		mem_free(c);
+		return NULL;
+	}
+	set->users++;
+	c->next = d->channels;
+	d->channels = c;
+	return c;
+}
+
+static struct bundle *joinable(struct channel_state *c, struct span group)
+{
+	bool held = c->wait_until > time_wall();
+
+	for (struct bundle *b = c->first; b; b = b->next) {
+		bool same = group.n ? b->group && span_eq(span_of(b->group), group) : held && !b->group;
+		if (same && !b->degraded)
+			return b;
+	}
+	return NULL;
+}
+
+static int enqueue(struct deliver *d, struct channel_state *c, const struct alert_row *a, const struct owed_body *o)
+{
+	struct bundle *to = joinable(c, o->group), *b;
+
+	if (to)
+		return bundle_join(to, a, o, time_wall()) ? 0 : -ENOMEM;
+	if (bundle_from_row(a, o, &b) < 0)
+		return -ENOMEM;
+	b->channel = c;
+	struct bundle **at = &c->first;
+	while (*at)
+		at = &(*at)->next;
+	*at = b;
+	c->queued++;
+	d->n_queued++;
+	return 0;
+}
+
+static int settle_row(struct deliver *d, const struct alert_row *a, enum alert_state state, const char *why)
+{
+	CLEANUP(buf_free) struct buf id = { 0 };
+	struct err e;
+
+	buf_span(&id, a->id);
+	return outbox_settle(d->s, buf_str(&id), d->by, state, why, 0, time_wall(), &e);
+}
+
+static bool readable(struct span json, struct err *e)
+{
+	struct alert a;
+
+	if (alert_read(json, &a, e) < 0)
+		return false;
+	alert_free(&a);
+	return true;
+}
+
+/* An escalation is for what nobody has seen to. When that cannot be told, it goes. */
+static bool is_wanted(struct deliver *d, struct span alert)
+{
+	struct span key;
+	struct err e;
+
+	return !json_find(alert, "key", &key) || told_open(d->s, key, &e) != 0;
+}
+
+static int take_row(void *ctx, const struct alert_row *a)
+{
+	CLEANUP(arena_free) struct arena mem = { 0 };
+	struct deliver *d = ctx;
+	struct owed_body o;
+	struct err e = { 0 };
+
+	if (owed_read(a->body, &mem, &o, &e) < 0 || !readable(o.alert, &e))
+		return e.code == ENOMEM ? -ENOMEM : settle_row(d, a, ALERT_DEAD, e.msg);
+	if (o.escalates && !is_wanted(d, o.alert))
+		return settle_row(d, a, ALERT_DELIVERED, TR("not sent: it was acknowledged, or is over", "未发送：已确认或已恢复"));
+	const char *config = arena_str(&mem, o.config.n ? o.config : S("")), *project = arena_str(&mem, o.project.n ? o.project : S("")), *name = arena_str(&mem, a->channel);
+	if (!config || !project || !name)
+		return -ENOMEM;
+	struct secret_set *set = scope_find(&d->scopes, a->run, config, project);
+	struct channel_state *c = channel_for(d, config, name, set ? set : &d->own);
+	return c ? enqueue(d, c, a, &o) : -ENOMEM;
+}
+
+/* A row that could not be taken (no memory) stays leased, and is freed with all others when we leave. */
+static int lease(struct deliver *d)
+{
+	struct err e;
+
+	while (d->n_queued < QUEUE_MAX) {
+		int n = outbox_lease(d->s, d->by, time_wall(), LEASE, BATCH, take_row, d, &e);
+		if (n < 0 && d->o->said)
+			d->o->said(d->o->ctx, e.msg);
+		if (n < BATCH)
+			return n < 0 ? n : 0;
+	}
+	return 0;
+}
+
+static void pump_channel(struct deliver *d, struct channel_state *c)
+{
+	while (c->first && c->wait_until <= time_wall() && d->n_flying < FLYING_MAX && c->flying < (c->per_minute == 0 ? 16 : 1)) {
+		struct bundle *b = c->first;
+		c->first = b->next;
+		b->next = NULL;
+		c->queued--;
+		d->n_queued--;
+		send_bundle(d, b);
+	}
+}
+
+static void pump(struct deliver *d)
+{
+	for (struct channel_state *c = d->channels; c; c = c->next)
+		pump_channel(d, c);
+}
+
+/* ---- waiting ---- */
+
+static volatile sig_atomic_t told_to_end;
+
+static void on_signal(int sig)
+{
+	told_to_end = 1;
+}
+
+/* They are heard in ppoll; where it is not called they wait. */
+static bool is_told(void)
+{
+	sigset_t wait;
+
+	sigpending(&wait);
+	return told_to_end || sigismember(&wait, SIGTERM) || sigismember(&wait, SIGINT);
+}
+
+static int64_t sleep_time(struct deliver *d)
+{
+	int64_t now = time_wall(), due = INT64_MAX, wait = SLEEP_MAX;
+	struct err e;
+
+	if (outbox_next(d->s, &due, &e) < 0)
+		return NSEC_PER_SEC;
+	for (const struct channel_state *c = d->channels; c; c = c->next) {
+		if (c->first && c->wait_until < due)
+			due = c->wait_until;
+	}
+	if (due != INT64_MAX && due - now < wait)
+		wait = due - now;
+	if (d->o->idle >= 0 && d->o->idle < wait)
+		wait = d->o->idle;
+	if (d->done)
+		wait = wait < NSEC_PER_SEC ? wait : NSEC_PER_SEC;
+	return wait < NSEC_PER_MSEC ? NSEC_PER_MSEC : wait;
+}
+
+static void wait_for(struct deliver *d, int64_t ns, const sigset_t *mask)
+{
+	struct pollfd fds[1 + FLYING_MAX * CHILD_POLLS];
+	nfds_t n = 0;
+
+	if (d->sock >= 0)
+		fds[n++] = (struct pollfd){ d->sock, POLLIN, 0 };
+	for (const struct bundle *b = d->flying; b; b = b->next) {
+		if (b->child && n + CHILD_POLLS <= ARRAY_LEN(fds)) {
+			int64_t left = child_deadline(b->child) - time_mono();
+			ns = left < ns ? left : ns;
+			n += (nfds_t)child_polls(b->child, &fds[n]);
+		}
+	}
+	ns = ns > 0 ? ns : 0;
+	ppoll(fds, n, &(struct timespec){ ns / NSEC_PER_SEC, ns % NSEC_PER_SEC }, mask);
+}
+
+static void hear(struct deliver *d)
+{
+	struct err e = { 0 };
+	int r = 1;
+
+	while (d->sock >= 0 && r == 1) {
+		r = handover_accept(d->sock, &d->scopes, &e);
+		if (r)
+			d->busy_at = time_mono();
+	}
+}
+
+static bool http_flies(const struct deliver *d)
+{
+	for (const struct bundle *b = d->flying; b; b = b->next) {
+		if (!b->child)
+			return true;
+	}
+	return false;
+}
+
+/* Held back ones are due again at their time; in a single pass nobody waits for them. */
+static void let_go(struct deliver *d, const char *why)
+{
+	for (struct channel_state *c = d->channels; c; c = c->next) {
+		while (c->first) {
+			struct bundle *b = c->first;
+			int64_t now = time_wall();
+			c->first = b->next;
+			c->queued--;
+			d->n_queued--;
+			bundle_done(d, b, ALERT_PENDING, c->wait_until > now ? c->wait_until : now, why);
+		}
+	}
+}
+
+/* Nothing owed, or nothing to be done before the time is up. */
+static bool is_idle(struct deliver *d)
+{
+	int64_t due = INT64_MAX;
+	struct err e;
+
+	if (d->n_flying || d->n_queued || d->done)
+		return false;
+	return outbox_next(d->s, &due, &e) == 0 && due == INT64_MAX && time_mono() - d->busy_at >= d->o->idle;
+}
+
+static bool once_over(const struct deliver *d)
+{
+	int64_t now = time_wall();
+
+	if (d->n_flying)
+		return false;
+	for (const struct channel_state *c = d->channels; c; c = c->next) {
+		if (c->first && c->wait_until <= now)
+			return false;
+	}
+	return true;
+}
+
+static void work(struct deliver *d, const sigset_t *mask)
+{
+	for (;;) {
+		d->stop |= is_told();
+		hear(d);
+		int taken = d->stop ? 0 : lease(d);
+		if (!d->stop)
+			pump(d);
+		bool http = http_flies(d);
+		send_step(d, http ? STEP : 0);
+		if (settle_is_due(d) && settle(d) < 0)
+			taken = -1;
+		if (d->stop && !d->n_flying)
+			break;
+		if (d->o->once && once_over(d))
+			break;
+		if (d->o->idle >= 0 && !d->o->once && is_idle(d))
+			break;
+		if (!http)
+			wait_for(d, taken < 0 ? NSEC_PER_SEC : d->o->once && !d->n_flying ? 0 : sleep_time(d), mask);
+	}
+	let_go(d, d->stop ? TR("the deliverer was told to end", "投递进程收到结束信号") : TR("it waits for its channel", "等待渠道可用"));
+	for (int i = 0; i < 10 && settle(d) < 0; i++)
+		wait_for(d, NSEC_PER_SEC / 5, NULL);
+}
+
+/* ---- its life ---- */
+
+static int read_secrets(struct buf *text, int fd, struct err *e)
+{
+	int r = 0;
+
+	if (fd < 0)
+		return 0;
+	if (!buf_need(text, HANDOVER_MAX + 1))
+		return err_set(e, ENOMEM, TR("out of memory", "内存不足"));
+	mlock(text->p, text->cap);
+	for (ssize_t n = 1; r == 0 && n != 0 && text->len < HANDOVER_MAX;) {
+		n = read(fd, text->p + text->len, HANDOVER_MAX - text->len);
+		if (n < 0 && errno != EINTR)
+			r = err_set(e, errno, TR("read what was handed over: %m", "读取交接内容：%m"));
+		text->len += n > 0 ? (size_t)n : 0;
+	}
+	fd_close(fd);
+	return r;
+}
+
+/* Nobody is to be left in doubt: either we serve, or who serves knows what we know. */
+static int take_over(struct deliver *d, struct span hand, struct err *e)
+{
+	int64_t until = time_mono() + 30 * NSEC_PER_SEC;
+
+	for (;;) {
+		d->lock = handover_lock(d->o->outbox, e);
+		if (d->lock != -EAGAIN)
+			return d->lock < 0 ? d->lock : 0;
+		if (handover_give(d->o->outbox, hand, 5 * NSEC_PER_SEC, e) == 0)
+			return 1;
+		if (time_mono() > until)
+			return 1; /* it lives and does not answer: what is owed stays owed */
+		poll(NULL, 0, 50);
+	}
+}
+
+static void set_signals(sigset_t *mask)
+{
+	struct sigaction act = { .sa_handler = on_signal }, ignore = { .sa_handler = SIG_IGN };
+	sigset_t block;
+
+	sigemptyset(&block);
+	sigaddset(&block, SIGTERM);
+	sigaddset(&block, SIGINT);
+	sigprocmask(SIG_BLOCK, &block, mask);
+	sigdelset(mask, SIGTERM);
+	sigdelset(mask, SIGINT);
+	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGPIPE, &ignore, NULL);
+}
+
+static int open_all(struct deliver *d, struct err *e)
+{
+	int r = store_open(d->o->outbox, STORE_CREATE, &d->s, e);
+
+	if (r == 0)
+		r = outbox_release(d->s, time_wall(), e);
+	if (r == 0 && limits_open(NULL, &d->limits, e) < 0 && d->o->said)
+		d->o->said(d->o->ctx, e->msg);
+	if (r == 0)
+		r = secrets_open(&d->own.secrets, e);
+	return r;
+}
+
+static void listen_on(struct deliver *d)
+{
+	struct err e;
+
+	d->sock = d->o->once ? -1 : handover_listen(d->o->outbox, &e);
+	if (d->sock < 0 && d->o->said && !d->o->once)
+		d->o->said(d->o->ctx, e.msg); /* others cannot reach us, and wait until we have left */
+}
+
+/* Who could not reach us any more starts another, which waits for our lock; who could is served. */
+static bool may_leave(struct deliver *d)
+{
+	int64_t due = INT64_MAX;
+	struct err e;
+
+	handover_unlisten(d->o->outbox, d->sock);
+	d->sock = -1;
+	return d->stop || d->o->once || outbox_next(d->s, &due, &e) < 0 || due == INT64_MAX;
+}
+
+static int serve(struct deliver *d, struct err *e)
+{
+	sigset_t mask;
+
+	set_signals(&mask);
+	snprintf(d->by, sizeof(d->by), "deliver-%d-%lld", (int)getpid(), (long long)time_wall());
+	srandom((unsigned)(time_wall() ^ getpid()));
+	int r = open_all(d, e);
+	if (r < 0)
+		return r;
+	do {
+		listen_on(d);
+		d->busy_at = time_mono();
+		work(d, &mask);
+	} while (!may_leave(d));
+	return 0;
+}
+
+static void free_all(struct deliver *d)
+{
+	handover_unlisten(d->o->outbox, d->sock);
+	while (d->flying) {
+		struct bundle *b = d->flying;
+		d->flying = b->next;
+		bundle_free(b);
+	}
+	while (d->done) {
+		struct bundle *b = d->done;
+		d->done = b->next;
+		bundle_free(b);
+	}
+	send_close(d);
+	while (d->channels) {
+		struct channel_state *c = d->channels;
+		d->channels = c->next;
+		if (c->set != &d->own)
+			secret_set_unuse(c->set);
+		mem_free(c->config);
+		mem_free(c->name);
+		mem_free(c);
+	}
+	scopes_free(&d->scopes);
+	secrets_close(d->own.secrets);
+	limits_close(d->limits);
+	store_close(d->s);
+	fd_close(d->lock);
+}
+
+int deliver_run(const struct deliver_options *o, struct err *e)
+{
+	struct deliver d = { .o = o, .lock = -1, .sock = -1 };
+	struct buf hand = { 0 };
+
+	secret_process();
+	int r = read_secrets(&hand, o->secrets_fd, e);
+	if (r == 0)
+		r = take_over(&d, buf_view(&hand), e);
+	if (r == 0)
+		r = handover_read(&d.scopes, buf_view(&hand), e);
+	handover_wipe(&hand);
+	if (r == 0)
+		r = serve(&d, e);
+	if (r == 0 && o->once && d.undelivered)
+		r = 2;
+	free_all(&d);
+	return r;
+}
+
+int deliver_outbox(const char *flag, struct buf *ret, struct err *e)
+{
+	const char *name = flag && *flag ? flag : getenv("TOCSIN_OUTBOX");
+	struct span file = span_of(name ? name : "");
+
+	if (!file.n) {
+		int r = path_user_dir("XDG_STATE_HOME", ".local/state", ret, e);
+		buf_adds(ret, "/tocsin.db");
+		return r < 0 ? r : ret->bad ? err_set(e, ENOMEM, TR("out of memory", "内存不足")) : 0;
+	}
+	span_skip(&file, S("sqlite://"));
+	if (span_find(file, S("://")) != SPAN_NONE)
+		return err_set(e, EINVAL, TR("the outbox is always a local file: '%s' is none", "发件箱必须是本地文件：“%s”不是"), name);
+	char *cwd = file.n && file.p[0] != '/' ? getcwd(NULL, 0) : NULL;
+	path_join(ret, cwd ? cwd : "", file.p);
+	free(cwd);
+	return ret->bad ? err_set(e, ENOMEM, TR("out of memory", "内存不足")) : 0;
+}

@@ -1,0 +1,77 @@
+#ifndef ALERT_OWE_H
+#define ALERT_OWE_H
+
+#include "alert/route.h"
+#include "store/store.h"
+
+/*
+ * From a report to rows in the outbox. A row is {alert, channel}; its body is tocsin.owed/1: the alert, and what its deliverer
+ * must know beside it. No secret is in it.
+ */
+struct owed_body {
+	struct span config;  /* the file that was named, absolute; empty: none */
+	struct span project, group; /* absent: none */
+	bool escalates;      /* only if nobody has acknowledged it and it is not over */
+	struct span alert;   /* its JSON */
+};
+void owed_json(const char *config, const char *project, const char *group, bool escalates, struct span alert, struct buf *ret);
+/* Strings are raw bodies of JSON strings, unescaped into mem. A plain tocsin.alert/1 is fine too. */
+int owed_read(struct span json, struct arena *mem, struct owed_body *ret, struct err *e);
+
+struct owe {
+	bool early;      /* the run goes on: what is told now cannot be reversed */
+	bool follow_up;  /* an early one was owed before: how it ended is told to the same channels */
+	int64_t now;
+};
+struct owed {
+	struct arena mem;
+	const char *const *ids;      /* of the rows, NULL-terminated */
+	const char *const *channels; /* the same order */
+	size_t n;
+	struct list notes;           /* sentences: why nobody is told, what could not be */
+};
+/*
+ * Routes it and writes all rows in one transaction: owed from the moment that it returns 0 with n > 0. r has passed redaction.
+ * A run that passed owes only what says that a told one is over.
+ */
+int alert_owe(struct store *outbox, const struct config *c, const struct report *r, const struct owe *o, struct owed *ret, struct err *e);
+void owed_free(struct owed *o);
+
+/* An alert that is there already, for these channels (NULL-terminated; NULL: all of the configuration). */
+int alert_owe_to(struct store *outbox, const struct config *c, const struct alert *a, const char *const *channels, int64_t now, struct owed *ret, struct err *e);
+
+/* ---- rows as files, for a machine that goes away: an artifact, sent by `tocsin alert send --spool DIR` elsewhere ---- */
+
+/* DIR/ID.json, whole or not at all. DIR is made. */
+int spooled_write(const char *dir, const struct alert_row *a, struct err *e);
+/* Owes all that are in DIR (the same id again is no second alert). paths: a file each, beside ret->ids. */
+int spooled_owe(struct store *outbox, const struct config *c, const char *dir, int64_t now, struct owed *ret, struct list *paths, struct err *e);
+
+/* ---- what is remembered beside them ---- */
+
+struct silence {
+	const char *id;            /* ULID */
+	const char *when[WHENS];   /* globs, as routes_silence takes them; NULL: any */
+	const char *key, *why, *who;
+	int64_t until, at;
+};
+int silence_add(struct store *outbox, const struct silence *s, struct err *e);
+typedef int silence_fn(void *ctx, const struct silence *s);
+/* Those that hold at now; what is over is forgotten when the next is added. */
+int silence_list(struct store *outbox, int64_t now, silence_fn *fn, void *ctx, struct err *e);
+int silence_end(struct store *outbox, const char *id, struct err *e); /* -ENOENT: there is none */
+
+struct told { /* what was told about one thing; strings, NULL: not known */
+	const char *key, *series, *project, *branch, *job, *host, *cause, *outcome, *title, *who;
+	const char *rows;          /* "channel=ROW …" */
+	int64_t at, count;         /* since then */
+	bool acked, over;
+};
+typedef int told_fn(void *ctx, const struct told *t);
+int told_list(struct store *outbox, told_fn *fn, void *ctx, struct err *e);
+/* Nobody is told again about this thing, and it does not escalate, until it is over. -ENOENT: nothing was told. */
+int alert_ack(struct store *outbox, const char *key, const char *who, struct err *e);
+int told_open(struct store *outbox, struct span key, struct err *e); /* 1: nobody has acknowledged it and it is not over; 0 */
+/* The file that was named by --config or TOCSIN_CONFIG, absolute; "" when none was. Appends. */
+void owe_config_path(const struct config *c, struct buf *ret);
+#endif

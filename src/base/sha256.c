@@ -1,0 +1,151 @@
+#include "base/sha256.h"
+
+/* FIPS 180-4, 4.2.2: the fractions of the cube roots of the first 64 primes. */
+static const uint32_t round_constant[64] = {
+	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+	0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+	0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+	0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+	0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+	0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+	0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+	0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
+};
+
+static uint32_t rotr(uint32_t x, int by)
+{
+	return x >> by | x << (32 - by);
+}
+
+static uint32_t load32(const unsigned char *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static void store_big(unsigned char *p, uint64_t x, int bytes)
+{
+	while (bytes--) {
+		p[bytes] = (unsigned char)x;
+		x >>= 8;
+	}
+}
+
+static void schedule(const unsigned char *block, uint32_t w[64])
+{
+	for (int i = 0; i < 16; i++)
+		w[i] = load32(block + 4 * i);
+	for (int i = 16; i < 64; i++) {
+		uint32_t a = w[i - 15], b = w[i - 2];
+		w[i] = w[i - 16] + (rotr(a, 7) ^ rotr(a, 18) ^ a >> 3) + w[i - 7] + (rotr(b, 17) ^ rotr(b, 19) ^ b >> 10);
+	}
+}
+
+static void compress(uint32_t h[8], const unsigned char *block)
+{
+	uint32_t w[64], v[8];
+
+	schedule(block, w);
+	memcpy(v, h, sizeof(v));
+	for (int i = 0; i < 64; i++) {
+		uint32_t a = v[0], e = v[4];
+		uint32_t t1 = v[7] + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + ((e & v[5]) ^ (~e & v[6])) + round_constant[i] + w[i];
+		uint32_t t2 = (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
+		memmove(v + 1, v, 7 * sizeof(v[0]));
+		v[4] += t1;
+		v[0] = t1 + t2;
+	}
+	for (int i = 0; i < 8; i++)
+		h[i] += v[i];
+	explicit_bzero(w, sizeof(w));
+}
+
+void sha256_begin(struct sha256 *s)
+{
+	/* FIPS 180-4, 5.3.3: the fractions of the square roots of the first 8 primes. */
+	*s = (struct sha256){ .h = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 } };
+}
+
+void sha256_more(struct sha256 *s, struct span data)
+{
+	const unsigned char *p = (const unsigned char *)data.p;
+	size_t n = data.n, held = s->total % 64;
+
+	if (!n)
+		return;
+	s->total += n;
+	if (held) {
+		size_t take = n < 64 - held ? n : 64 - held;
+		memcpy(s->block + held, p, take);
+		if (held + take < 64)
+			return;
+		compress(s->h, s->block);
+		p += take;
+		n -= take;
+	}
+	for (; n >= 64; p += 64, n -= 64)
+		compress(s->h, p);
+	if (n)
+		memcpy(s->block, p, n);
+}
+
+void sha256_end(struct sha256 *s, unsigned char ret[SHA256_SIZE])
+{
+	size_t held = s->total % 64;
+
+	s->block[held++] = 0x80;
+	if (held > 56) {
+		memset(s->block + held, 0, 64 - held);
+		compress(s->h, s->block);
+		held = 0;
+	}
+	memset(s->block + held, 0, 56 - held);
+	store_big(s->block + 56, s->total * 8, 8);
+	compress(s->h, s->block);
+	for (int i = 0; i < 8; i++)
+		store_big(ret + 4 * i, s->h[i], 4);
+	explicit_bzero(s, sizeof(*s));
+}
+
+void sha256(struct span data, unsigned char ret[SHA256_SIZE])
+{
+	struct sha256 s;
+
+	sha256_begin(&s);
+	sha256_more(&s, data);
+	sha256_end(&s, ret);
+}
+
+void hmac_sha256(struct span key, struct span data, unsigned char ret[SHA256_SIZE])
+{
+	unsigned char pad[64] = { 0 };
+	struct sha256 s;
+
+	if (key.n > sizeof(pad))
+		sha256(key, pad);
+	else if (key.n)
+		memcpy(pad, key.p, key.n);
+	for (size_t i = 0; i < sizeof(pad); i++)
+		pad[i] ^= 0x36;
+	sha256_begin(&s);
+	sha256_more(&s, (struct span){ (const char *)pad, sizeof(pad) });
+	sha256_more(&s, data);
+	sha256_end(&s, ret);
+	for (size_t i = 0; i < sizeof(pad); i++)
+		pad[i] ^= 0x36 ^ 0x5c;
+	sha256_begin(&s);
+	sha256_more(&s, (struct span){ (const char *)pad, sizeof(pad) });
+	sha256_more(&s, (struct span){ (const char *)ret, SHA256_SIZE });
+	sha256_end(&s, ret);
+	explicit_bzero(pad, sizeof(pad));
+}
+
+void hex_lower(const unsigned char *p, size_t n, char *ret)
+{
+	static const char digit[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		*ret++ = digit[p[i] >> 4];
+		*ret++ = digit[p[i] & 15];
+	}
+	*ret = '\0';
+}

@@ -1,0 +1,233 @@
+#include "cli/alarm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+
+#include "alert/deliver.h"
+#include "alert/owe.h"
+#include "alert/secret.h"
+#include "alert/target.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "cli/history.h"
+#include "model/fingerprint.h"
+#include "model/redact_report.h"
+#include "run/git.h"
+
+#define FLUSH_IN_CI (10 * NSEC_PER_SEC)
+
+struct alarm {
+	struct secrets *secrets;
+	struct redact *redact;
+	const char *outbox;     /* the local store */
+	struct owed early, late;
+	bool is_early;          /* somebody was told before the end */
+	struct arena mem;
+};
+
+/* ---- secrets ---- */
+
+/* What the command must not get: "NAME" alone takes a variable out (run.h). */
+static int drop_variables(struct session *s, const struct list *refs, struct err *e)
+{
+	CLEANUP(buf_free) struct buf names = { 0 };
+	size_t n = 0;
+
+	int r = secret_variables(refs->v, refs->n, &names, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < names.len; i++)
+		n += names.p[i] == '\n';
+	const char **drop = arena_alloc(&s->mem, (n + 1) * sizeof(*drop));
+	size_t k = 0;
+	for (struct span rest = buf_view(&names); drop && rest.n && k < n;)
+		drop[k++] = arena_str(&s->mem, span_cut(&rest, '\n'));
+	s->drop = drop;
+	return drop ? 0 : err_set(e, ENOMEM, TR("no memory", "内存不足"));
+}
+
+/* One that cannot be read here may be read by the deliverer; which says so if it cannot. */
+static int read_secrets(struct session *s, const struct list *refs, struct err *e)
+{
+	struct alarm *a = s->alarm;
+	struct span value;
+	struct err none;
+
+	for (size_t i = 0; i < refs->n; i++)
+		secret_get(a->secrets, refs->v[i], &value, &none);
+	return secrets_redact(a->secrets, a->redact, e);
+}
+
+int alarm_open(struct session *s, struct err *e)
+{
+	CLEANUP(buf_free) struct buf path = { 0 };
+	struct list refs = { 0 };
+
+	if (s->o->no_store || !s->config->n_channels)
+		return 0;
+	struct alarm *a = s->alarm = mem_zalloc(sizeof(*a));
+	if (!a || !(a->redact = redact_new()))
+		return err_set(e, ENOMEM, TR("no memory", "内存不足"));
+	int r = secrets_open(&a->secrets, e);
+	if (r == 0)
+		r = target_refs(s->config, NULL, &a->mem, &refs, e);
+	if (r == 0)
+		r = drop_variables(s, &refs, e);
+	if (r == 0)
+		r = read_secrets(s, &refs, e);
+	if (r == 0)
+		r = deliver_outbox(NULL, &path, e);
+	if (r == 0 && !(a->outbox = arena_str(&a->mem, buf_view(&path))))
+		r = err_set(e, ENOMEM, TR("no memory", "内存不足"));
+	s->redact = a->redact;
+	return r;
+}
+
+void alarm_close(struct session *s)
+{
+	struct alarm *a = s->alarm;
+
+	if (!a)
+		return;
+	owed_free(&a->early);
+	owed_free(&a->late);
+	secrets_close(a->secrets);
+	redact_free(a->redact);
+	arena_free(&a->mem);
+	mem_free(a);
+	s->alarm = NULL;
+	s->redact = NULL;
+}
+
+/* ---- owing ---- */
+
+static void say_notes(struct session *s, const struct owed *o)
+{
+	for (size_t i = 0; i < o->notes.n; i++)
+		session_note(s, o->notes.v[i]);
+}
+
+static int owe(struct session *s, const struct report *r, const struct owe *how, struct owed *ret, struct err *e)
+{
+	struct store *outbox = NULL;
+
+	int n = store_open(s->alarm->outbox, STORE_CREATE, &outbox, e);
+	if (n == 0)
+		n = alert_owe(outbox, s->config, r, how, ret, e);
+	store_close(outbox);
+	return n;
+}
+
+static int start(struct session *s, const struct report *r, struct owed *o, struct err *e)
+{
+	struct deliver_hand hand = { .outbox = s->alarm->outbox, .run = r->id, .project = r->project, .config = s->config, .secrets = s->alarm->secrets, .channels = o->channels };
+
+	return o->n ? deliver_start(&hand, e) : 0;
+}
+
+static void tell(struct session *s, const struct report *r, const struct owe *how, struct owed *ret)
+{
+	struct err e;
+
+	int n = owe(s, r, how, ret, &e);
+	if (n == 0)
+		n = start(s, r, ret, &e);
+	if (n < 0)
+		session_note(s, e.msg);
+	say_notes(s, ret);
+}
+
+/* A run that would be tried again, or whose failure may be excused, has not failed yet. Inside another run, that one speaks. */
+static bool may_be_reversed(const struct session *s)
+{
+	return s->o->retry || s->o->rerun || s->o->quarantine || getenv("TOCSIN_RUN");
+}
+
+static int early_report(struct session *s, const struct finding *f, struct report *r)
+{
+	struct finding *copy;
+
+	r->is_run = true;
+	r->argv = s->user;
+	r->cwd = s->where.shown;
+	r->started = time_wall();
+	r->outcome = OUTCOME_FAILED;
+	r->cause = f->cause;
+	r->tests = (struct test_counts){ -1, -1, -1, -1, -1, -1, -1 };
+	ulid_make(r->started, r->id);
+	ci_read(&r->mem, &r->ci);
+	if (!(copy = report_add(r)))
+		return -ENOMEM;
+	*copy = *f;
+	fingerprint_make(r, copy, copy->fingerprint);
+	history_facts(s, r);
+	r->results = NULL; /* they are not complete */
+	r->n_results = 0;
+	return report_redact(s->redact, r);
+}
+
+void alarm_early(struct session *s, const struct finding *f)
+{
+	struct report r = { 0 };
+
+	if (!s->alarm || s->alarm->is_early || f->severity != SEV_ERROR || s->o->on_fail == ON_FAIL_RECORD || may_be_reversed(s))
+		return;
+	s->alarm->is_early = true;
+	/* The deliverer is none of the command's processes: it is not to be adopted by us. */
+	prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+	if (early_report(s, f, &r) == 0)
+		tell(s, &r, &(struct owe){ .early = true, .now = time_wall() }, &s->alarm->early);
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	report_free(&r);
+}
+
+void alarm_end(struct session *s, const struct report *r)
+{
+	if (!s->alarm || s->o->on_fail == ON_FAIL_RECORD || s->excused)
+		return;
+	tell(s, r, &(struct owe){ .follow_up = s->alarm->early.n > 0, .now = time_wall() }, &s->alarm->late);
+}
+
+/* ---- waiting ---- */
+
+static int say_row(void *ctx, const struct alert_row *a)
+{
+	struct session *s = ctx;
+	CLEANUP(buf_free) struct buf text = { 0 };
+
+	buf_addf(&text, TR("the alert %.*s to %.*s is not delivered yet (%s)", "告警 %.*s 尚未送达 %.*s（%s）"), SPAN_ARG(a->id), SPAN_ARG(a->channel), alert_state_words[a->state]);
+	if (a->error.n)
+		buf_addf(&text, TR(": %.*s", "：%.*s"), SPAN_ARG(a->error));
+	view_say(&s->view, buf_str(&text));
+	return 0;
+}
+
+static bool told_to_end(void *ctx)
+{
+	const struct session *s = ctx;
+
+	return s->stopped != 0;
+}
+
+void alarm_flush(struct session *s)
+{
+	struct store *outbox = NULL;
+	int64_t limit = s->o->flush_given ? s->o->flush : ci_known() ? FLUSH_IN_CI : 0;
+	struct err e;
+
+	if (!s->alarm || !limit || !(s->alarm->early.n + s->alarm->late.n))
+		return;
+	const struct owed *both[] = { &s->alarm->early, &s->alarm->late };
+	int r = store_open(s->alarm->outbox, 0, &outbox, &e);
+	for (size_t i = 0; r >= 0 && i < ARRAY_LEN(both); i++) {
+		struct deliver_wait w = { .ids = both[i]->ids, .n = both[i]->n, .time_ns = limit, .stopped = told_to_end, .ctx = s };
+		int64_t begin = time_mono();
+		r = both[i]->n ? deliver_wait(outbox, &w, say_row, s, &e) : 0;
+		limit -= time_mono() - begin;
+		limit = limit > 0 ? limit : 1;
+	}
+	if (r < 0)
+		view_say(&s->view, e.msg);
+	store_close(outbox);
+}

@@ -1,0 +1,19 @@
+#ifndef CLI_ALARM_H
+#define CLI_ALARM_H
+
+#include "cli/attempt.h"
+
+/*
+ * What alerts have to do with a run: secrets are read, known to redaction and kept from the command; a failure that cannot be
+ * reversed is told while the run goes on, the rest at its end. Alerts are owed in the local outbox before we leave, and are sent by
+ * a deliverer that outlives us. What is wrong with them is said, and changes nothing else.
+ */
+int alarm_open(struct session *s, struct err *e);
+/* A finding that is certain already: the first one is told at once. */
+void alarm_early(struct session *s, const struct finding *f);
+/* The run has ended, and its report is complete. */
+void alarm_end(struct session *s, const struct report *r);
+/* --flush: waits for what is owed; says what was not delivered. */
+void alarm_flush(struct session *s);
+void alarm_close(struct session *s);
+#endif
