@@ -25,7 +25,7 @@ ENV = {k: v for k, v in os.environ.items()
        and not k.startswith(("GITHUB_", "TOCSIN_"))}
 ENV.update({"GOFLAGS": "-buildvcs=false", "GOTOOLCHAIN": "local", "TERM": "xterm-256color", "LANG": "C.UTF-8"})
 SRC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src")
-VERBS = ["run", "explain", "allow", "fault", "stats", "store", "causes", "init", "config", "help", "completion", "version"]
+VERBS = ["run", "explain", "allow", "fault", "stats", "store", "alert", "deliver", "causes", "init", "config", "help", "completion", "version"]
 
 
 def run(*args, env=None, stdin=b"", timeout=120, cwd=TMP):
@@ -75,7 +75,7 @@ def test_help():
         check(all(re.search(rf"^  {re.escape(w)} ", text, re.M) and f"\\fB{w}\\fR" in man for w in ("0", "1", "124", "125", "126", "127", "128+n")),
               f"help run and the manual have one table of exit statuses ({lang})", text)
     flags = re.findall(r"--[a-z-]+", run("help", "run")[1].split("While a run lasts")[0])
-    later = ["service", "flush", "trace", "snapshot", "require-signed", "require-active"]
+    later = ["service", "trace", "snapshot", "require-signed", "require-active"]
     check(not [f for f in later if f"--{f}" in flags], "help does not list flags of later versions", flags)
     for flag in later:
         for args in ([f"--{flag}"], [f"--{flag}=x"]):

