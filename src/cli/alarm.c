@@ -200,6 +200,9 @@ static int say_row(void *ctx, const struct alert_row *a)
 	if (a->error.n)
 		buf_addf(&text, TR(": %.*s", "：%.*s"), SPAN_ARG(a->error));
 	view_say(&s->view, buf_str(&text));
+	struct err e;
+	if (s->o->spool && spooled_write(s->o->spool, a, &e) < 0)
+		view_say(&s->view, e.msg);
 	return 0;
 }
 
@@ -216,7 +219,7 @@ void alarm_flush(struct session *s)
 	int64_t limit = s->o->flush_given ? s->o->flush : ci_known() ? FLUSH_IN_CI : 0;
 	struct err e;
 
-	if (!s->alarm || !limit || !(s->alarm->early.n + s->alarm->late.n))
+	if (!s->alarm || (!limit && !s->o->spool) || !(s->alarm->early.n + s->alarm->late.n))
 		return;
 	const struct owed *both[] = { &s->alarm->early, &s->alarm->late };
 	int r = store_open(s->alarm->outbox, 0, &outbox, &e);
@@ -225,7 +228,7 @@ void alarm_flush(struct session *s)
 		int64_t begin = time_mono();
 		r = both[i]->n ? deliver_wait(outbox, &w, say_row, s, &e) : 0;
 		limit -= time_mono() - begin;
-		limit = limit > 0 ? limit : 1;
+		limit = limit > 0 ? limit : 0;
 	}
 	if (r < 0)
 		view_say(&s->view, e.msg);

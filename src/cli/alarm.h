@@ -13,7 +13,7 @@ int alarm_open(struct session *s, struct err *e);
 void alarm_early(struct session *s, const struct finding *f);
 /* The run has ended, and its report is complete. */
 void alarm_end(struct session *s, const struct report *r);
-/* --flush: waits for what is owed; says what was not delivered. */
+/* --flush waits for what is owed; what was not delivered is said, and written to --spool. */
 void alarm_flush(struct session *s);
 void alarm_close(struct session *s);
 #endif

@@ -18,7 +18,7 @@
 enum on_fail { ON_FAIL_ABORT, ON_FAIL_ALERT, ON_FAIL_RECORD };
 
 struct run_values {
-	const char *report, *junit, *sarif, *jsonfile, *log, *store, *config;
+	const char *report, *junit, *sarif, *jsonfile, *log, *store, *config, *spool;
 	int format, on_fail; /* index in view_format_names; enum on_fail */
 	bool pty, reap, panics, strict, no_store, quarantine;
 	bool flush_given;

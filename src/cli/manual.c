@@ -41,6 +41,7 @@ static const struct row variables[] = {
 	{ "TOCSIN_CONFIG", { "the configuration file that comes first and is trusted; --config wins over it", "优先且受信任的配置文件；--config 优先于它" } },
 	{ "XDG_CONFIG_HOME", { "its folder tocsin (else ~/.config/tocsin) has the user's tocsin.yaml", "其中的 tocsin 目录（否则 ~/.config/tocsin）存放用户的 tocsin.yaml" } },
 	{ "TOCSIN_STORE", { "the fault library; --store wins over it, and it over tocsin.yaml", "故障库；--store 优先于它，它优先于 tocsin.yaml" } },
+	{ "TOCSIN_OUTBOX", { "the local file that keeps the alerts owed (else the user's own fault library)", "保存待发告警的本地文件（否则为用户自己的故障库）" } },
 	{ "TOCSIN_USER", { "who changes a fault, where --by does not say it (else the CI actor, GIT_AUTHOR_NAME, USER)", "未用 --by 说明时由谁修改故障（否则为 CI 操作者、GIT_AUTHOR_NAME、USER）" } },
 	{ "XDG_STATE_HOME", { "its folder tocsin (else ~/.local/state/tocsin) has the user's own fault library and the runs that wait for it",
 			      "其中的 tocsin 目录（否则 ~/.local/state/tocsin）存放用户自己的故障库和等待补录的运行" } },

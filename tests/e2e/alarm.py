@@ -105,7 +105,15 @@ def dead_network(e):
     check(q["counts"]["pending"] + q["counts"]["leased"] == 1, "the alert is owed", q)
     p = s.run("--flush", "1s", "--", "sh", "-c", "exit 4")
     check(p.returncode == 4 and "is not delivered yet" in p.stderr, "--flush names what was not delivered", p.stderr)
+    folder = os.path.join(s.dir, "left")
+    s.run("--spool", folder, "--", "sh", "-c", "exit 5")
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    check(len(names) == 1, "--spool keeps it", names)
     s.end()
+    away = Site("elsewhere", f"{e.http}/do/ok/elsewhere")
+    p = subprocess.run([TOCSIN, "alert", "send", "--spool", folder], cwd=away.dir, env=dict(away.env, TOCSIN_CONFIG=away.config), capture_output=True, text=True, timeout=60)
+    check(len(e.wait_for(1, 10, "elsewhere")) == 1, "and another machine sends it", (p.returncode, p.stdout, p.stderr))
+    away.end()
 
 
 def flush(e):
