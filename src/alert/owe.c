@@ -425,6 +425,14 @@ static const char *owners_text(struct owing *w, const struct finding *f)
 	return b.len ? arena_str(w->mem, buf_view(&b)) : NULL;
 }
 
+/* The name that telemetry has for it, else the last part of the project's. */
+static const char *service_of(const char *project)
+{
+	const char *named = getenv("OTEL_SERVICE_NAME"), *slash = project ? strrchr(project, '/') : NULL;
+
+	return named && *named ? named : slash ? slash + 1 : project;
+}
+
 static void facts_of(struct owing *w, struct route_facts *f)
 {
 	const struct finding *p = w->r->n_findings ? &w->r->findings[0] : NULL;
@@ -433,7 +441,7 @@ static void facts_of(struct owing *w, struct route_facts *f)
 	*f = (struct route_facts){
 		.key = a->key, .outcome = a->outcome, .cause = a->cause, .severity = a->severity, .branch = a->branch, .job = a->job, .project = a->project, .host = a->host,
 		.classes = p ? p->classes : NULL, .package = p && p->package.n ? arena_str(w->mem, p->package) : NULL, .owner = owners_text(w, p),
-		.state = p ? p->fault.state : NULL, .flaky = w->r->outcome == OUTCOME_UNSTABLE,
+		.state = p ? p->fault.state : NULL, .flaky = w->r->outcome == OUTCOME_UNSTABLE, .service = service_of(a->project),
 	};
 }
 
