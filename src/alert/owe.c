@@ -124,7 +124,8 @@ static const char *note_text(struct span json, const char *key, struct arena *me
 	CLEANUP(buf_free) struct buf b = { 0 };
 	struct span raw;
 
-	if (!json_find(json, key, &raw) || !raw.n || raw.p == json.p || raw.p[-1] != '"')
+	/* only a string has a quote before it; a literal such as null need not even be a part of the text */
+	if (!json_find(json, key, &raw) || !raw.n || raw.p <= json.p || raw.p >= json.p + json.n || raw.p[-1] != '"')
 		return NULL;
 	json_unescape(raw, &b);
 	return b.bad ? NULL : arena_str(mem, buf_view(&b));

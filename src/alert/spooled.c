@@ -47,7 +47,7 @@ static const char *text_at(struct span json, const char *key, struct arena *mem)
 	CLEANUP(buf_free) struct buf b = { 0 };
 	struct span raw;
 
-	if (!json_find(json, key, &raw) || !raw.n || raw.p[-1] != '"')
+	if (!json_find(json, key, &raw) || !raw.n || raw.p <= json.p || raw.p >= json.p + json.n || raw.p[-1] != '"')
 		return NULL;
 	json_unescape(raw, &b);
 	return b.bad ? NULL : arena_str(mem, buf_view(&b));
