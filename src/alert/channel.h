@@ -86,8 +86,6 @@ void answer_set(struct answer *a, enum answer_class class, const char *fmt, ...)
 struct span response_header(const struct response *r, const char *name); /* first one, trimmed; absent: none */
 int64_t retry_after(struct span value, int64_t now); /* seconds or HTTP date -> ns, clamped to 1 s … 1 h; 0: neither */
 bool http_date(struct span text, int64_t *ret);      /* the three forms of RFC 9110; UTC */
-void base64_add(struct buf *b, struct span bytes);
-bool base64_read(struct span text, struct buf *ret); /* appends; padding may be missing; false: not base64 */
 void percent_add(struct buf *b, struct span bytes); /* RFC 3986 unreserved stay */
 
 /*

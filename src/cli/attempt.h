@@ -20,10 +20,10 @@ enum on_fail { ON_FAIL_ABORT, ON_FAIL_ALERT, ON_FAIL_RECORD };
 struct run_values {
 	const char *report, *junit, *sarif, *jsonfile, *log, *store, *config, *spool;
 	int format, on_fail; /* index in view_format_names; enum on_fail */
-	bool pty, reap, panics, strict, no_store, quarantine;
+	bool pty, reap, panics, strict, no_store, quarantine, require_signed;
 	bool flush_given;
 	int64_t timeout, stall, grace, retry, rerun, rerun_max, flush;
-	struct opt_list retry_on, allow_masked;
+	struct opt_list retry_on, allow_masked, signed_by;
 };
 
 /* One `tocsin run`: everything that lasts over its attempts. */

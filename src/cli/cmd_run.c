@@ -10,6 +10,7 @@
 #include "cli/alarm.h"
 #include "cli/attempt.h"
 #include "cli/cmd.h"
+#include "cli/gate.h"
 #include "cli/history.h"
 #include "cli/run_config.h"
 #include "cli/sarif.h"
@@ -84,6 +85,11 @@ static const struct opt opts[] = {
 	{ "quarantine", 0, OPT_FLAG, AT(quarantine), NO_ARG,
 	  { "failed tests that tocsin.yaml lists under quarantine, and whose date has not passed, are reported but do not fail the step",
 	    "tocsin.yaml 的 quarantine 中未过期的失败测试只报告，不使步骤失败" }, NULL, 0 },
+	{ "require-signed", 0, OPT_FLAG, AT(require_signed), NO_ARG,
+	  { "run the command only if go.mod, go.sum, go.work and vendor/modules.txt are what was signed: see `tocsin mod sign`",
+	    "仅当 go.mod、go.sum、go.work 和 vendor/modules.txt 与签名时一致才运行：见 `tocsin mod sign`" }, NULL, 0 },
+	{ "signed-by", 0, OPT_LIST, AT(signed_by), { "FILE", "文件" },
+	  { "a public key in PEM whose signature counts for --require-signed; may be repeated", "--require-signed 所信任的公钥（PEM）；可重复" }, NULL, 0 },
 };
 /* clang-format on */
 
@@ -419,8 +425,14 @@ static int run_session(struct session *s)
 	struct err e;
 
 	session_guard();
-	int n = run_attempts(s, &r, &e);
-	if (n == 0 && s->o->rerun && !is_stop(s, &r))
+	int n = gate_check(s, &r, &e);
+	if (n < 0) {
+		report_free(&r);
+		return n == -ENOMEM ? (say_error("%s", e.msg), EXIT_OWN) : say_usage("run", e.msg);
+	}
+	bool refused = n;
+	n = refused ? 0 : run_attempts(s, &r, &e);
+	if (n == 0 && !refused && s->o->rerun && !is_stop(s, &r))
 		n = rerun_fails(s, &r, &e);
 	if (n < 0) {
 		view_say(&s->view, e.msg);
@@ -500,7 +512,6 @@ static const struct opt_later later[] = {
 	{ "service", { "watching a long-running service", "监督长期运行的服务" } },
 	{ "trace", { "tracing processes and system calls", "跟踪进程和系统调用" } },
 	{ "snapshot", { "keeping a run's evidence in a file", "把运行证据保存为文件" } },
-	{ "require-signed", { "a gate for signed modules", "模块签名门禁" } },
 	{ "require-active", { "a gate for activation", "激活门禁" } },
 	{ NULL, { NULL, NULL } },
 };

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "parse/gomod.h"
+#include "parse/modfile.h"
 
 #define ENTRIES_MAX 500000
 #define DEPTH_MAX   64
@@ -90,7 +90,7 @@ static void add_module(struct gotree *t, const char *dir)
 
 	if (!path || !gotree_slurp(t, path, &text))
 		return;
-	struct span name = gomod_module(buf_view(&text));
+	struct span name = modfile_module(buf_view(&text));
 	if (!name.n)
 		return;
 	name = arena_span(&t->mem, name);

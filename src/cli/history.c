@@ -8,7 +8,7 @@
 #include "base/path.h"
 #include "base/time.h"
 #include "cli/open_store.h"
-#include "parse/gomod.h"
+#include "parse/modfile.h"
 #include "run/git.h"
 #include "run/owners.h"
 
@@ -96,13 +96,17 @@ void history_usual(struct session *s)
 static void read_modules(struct session *s, struct report *r)
 {
 	CLEANUP(buf_free) struct buf text = { .max = GO_MOD_MAX };
-	struct gomod_require q;
+	CLEANUP(modfile_free) struct modfile m = { 0 };
 
 	if (!s->where.go_mod || file_slurp(s->where.go_mod, &text, NULL) < 0)
 		return;
-	struct gomod_at at = { .rest = buf_view(&text) };
-	while (gomod_next(&at, &q)) {
-		const char *line = arena_printf(&r->mem, "%.*s %.*s", SPAN_ARG(q.path), SPAN_ARG(q.version));
+	if (modfile_read(buf_view(&text), MODFILE_MAIN, &m, NULL) < 0)
+		return;
+	for (size_t i = 0; i < m.n; i++) {
+		const struct mod_line *q = &m.lines[i];
+		if (q->verb != MOD_REQUIRE)
+			continue;
+		const char *line = arena_printf(&r->mem, "%.*s %.*s", SPAN_ARG(q->path), SPAN_ARG(q->version));
 		if (!line || !list_add(&r->mem, &r->modules, line))
 			return;
 	}

@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "parse/gomod.h"
+#include "parse/modfile.h"
 
 #define GO_MOD_MAX (1 << 20)
 #define DIRS_MAX   5000 /* counting must not be felt */
@@ -47,7 +47,7 @@ static void read_module(struct arena *mem, struct span dir, struct site *ret)
 	buf_addf(&path, "%.*s/go.mod", (int)root, dir.p);
 	if (path.bad || file_slurp(path.p, &text, NULL) < 0)
 		return;
-	struct span name = gomod_module(buf_view(&text));
+	struct span name = modfile_module(buf_view(&text));
 	if (!name.n)
 		return;
 	ret->root = arena_str(mem, name);

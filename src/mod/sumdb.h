@@ -3,26 +3,35 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "model/report.h"
 
 /*
- * The checksum database: signed tree, records, proofs (https://go.dev/ref/mod#checksum-database, RFC 6962, C2SP signed-note and
- * tlog-tiles). Nothing is believed before the note's signature and the record's inclusion are proved; the tree last seen is
- * kept below GOMODCACHE's sibling state and a newer one must contain it.
+ * The checksum database (https://go.dev/ref/mod#checksum-database). Nothing is believed before the signature of the tree and the
+ * proof that the record is in it; all trees that were shown, and the one last seen, must be one history.
  */
-struct sumdb;
-/* How a path below the database (/latest, /lookup/…, /tile/…) is got. 0, -ENOENT (404, 410), or an error that says why. */
-typedef int sumdb_get_fn(void *ctx, const char *path, struct buf *ret, struct err *e);
+struct sumdb_got {
+	int status;      /* 0; -ENOENT: 404, 410; else -errno */
+	struct buf text; /* the database's to free */
+	char why[200];   /* when status < 0 */
+};
+/* Gets some paths ("/latest", "/lookup/…", "/tile/8/…"), side by side if it can. */
+typedef void sumdb_get_fn(void *ctx, const char *const *paths, size_t n, struct sumdb_got *got);
 struct sumdb_options {
-	const char *key;      /* GOSUMDB's "name+hash+key", or a known name: sum.golang.org, sum.golang.google.cn */
-	const char *state;    /* the file that keeps the tree last seen; NULL: none is kept */
+	const char *key;   /* GOSUMDB's "name+hash+key", or a name that go knows */
+	const char *state; /* the file with the tree last seen; NULL: it is not kept */
 	sumdb_get_fn *get;
 	void *ctx;
 };
-int sumdb_open(const struct sumdb_options *o, struct sumdb **ret, struct err *e);
-void sumdb_close(struct sumdb *s);
-enum sumdb_verdict { SUMDB_AGREES, SUMDB_DIFFERS, SUMDB_UNKNOWN /* it does not know the module */ };
-/* hash "h1:…" of module@version (go_mod: of its go.mod). said: when it differs, what the database holds. Error: S class (EBADMSG: forged,
- * inconsistent), or it could not be asked. */
-int sumdb_ask(struct sumdb *s, struct span path, struct span version, bool go_mod, struct span hash, enum sumdb_verdict *ret, struct buf *said, struct err *e);
-int sumdb_finish(struct sumdb *s, struct err *e); /* checks consistency with the tree last seen, and keeps the new one */
+struct sumdb_question {
+	struct span path, version; /* of a module */
+	struct span hash, mod_hash; /* "h1:…" of the zip and of go.mod; absent: not asked */
+	/* the answer */
+	enum { SUMDB_ASKED, SUMDB_AGREES, SUMDB_DIFFERS, SUMDB_UNKNOWN /* it does not know the module */, SUMDB_FAILED /* it could not be asked */, SUMDB_FORGED } answer;
+	const char *why;   /* one sentence; NULL when it agrees */
+};
+/*
+ * Answers all; strings live in mem. -EBADMSG: the database contradicts itself (SUMDB_FORGED says of whom), or the tree last seen;
+ * what was shown is kept beside `state`, as proof. Else an error only when no question could be asked at all.
+ */
+int sumdb_ask(const struct sumdb_options *o, struct sumdb_question *q, size_t n, struct arena *mem, struct err *e);
 #endif

@@ -1,28 +1,38 @@
 #ifndef MOD_TREE_H
 #define MOD_TREE_H
 
-#include "base/map.h"
 #include "parse/modfile.h"
 
-/* The module or workspace at a directory: its files, read and parsed once. Paths are relative to `top`. */
+/* The module or workspace at a directory: its files, read and parsed once. */
 struct mod_source { /* a file; text.p == NULL: there is none */
-	const char *path;
+	const char *name;  /* relative to the tree's top: "go.mod", "sub/go.sum"; "../x/go.mod" of a member outside */
+	const char *shown; /* relative to the directory that was asked for */
 	struct span text;
 };
 struct mod_member {
-	const char *dir;           /* "." or "./sub" */
+	const char *dir;  /* relative to top: ".", "sub" */
+	int64_t line;     /* of its `use` in go.work; 0: there is no go.work */
 	struct mod_source go_mod, go_sum, modules_txt;
 	struct modfile mod;
 };
 struct mod_tree {
 	struct arena mem;
-	const char *top;           /* absolute: of go.work, else of go.mod */
+	const char *dir, *top; /* absolute: what was asked for; where go.work is, else go.mod */
 	struct mod_source go_work, work_sum, work_modules_txt;
-	struct modfile work;       /* when go_work.text.p */
+	struct modfile work;   /* when go_work.text.p */
 	struct mod_member *members;
 	size_t n;
 };
-/* Looks for go.work (as GOWORK says; "off": none) and go.mod at or above dir. -ENOENT: neither; the error says what to do. */
+#define MOD_FILE_MAX ((size_t)1 << 30) /* a larger file is an error */
+/*
+ * Looks for go.work (gowork as GOWORK: NULL or "": at or above dir; "off": none; else this file) and go.mod at or above dir.
+ * dir NULL: the working directory. -ENOENT: neither is there; -EFBIG. Files that are not there are no errors.
+ */
 int mod_tree_open(const char *dir, const char *gowork, struct mod_tree *ret, struct err *e);
 void mod_tree_close(struct mod_tree *t);
+void mod_tree_close_cleanup(struct mod_tree *t);
+/* Reads another file below top, such as the go.mod of a replacement, into the tree's memory. */
+int mod_tree_read(struct mod_tree *t, const char *name, struct mod_source *ret, struct err *e);
+/* Does this path (absolute, or relative to top), links followed, lie in the absolute directory root? */
+bool mod_tree_inside(struct mod_tree *t, const char *name, const char *root);
 #endif

@@ -1,5 +1,6 @@
 #include "model/report.h"
 
+#include <stdarg.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,6 +69,44 @@ struct finding *report_add(struct report *r)
 	}
 	struct finding *f = &r->findings[r->n_findings++];
 	*f = (struct finding){ .classes = "" };
+	return f;
+}
+
+static struct span text_of(struct report *r, const char *fmt, va_list ap)
+{
+	struct buf b = { 0 };
+	struct span ret = { 0 };
+
+	buf_vaddf(&b, fmt, ap);
+	if (!b.bad)
+		ret = arena_span(&r->mem, buf_view(&b));
+	buf_free(&b);
+	r->lost |= !ret.p;
+	return ret;
+}
+
+struct span report_text(struct report *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	struct span ret = text_of(r, fmt, ap);
+	va_end(ap);
+	return ret;
+}
+
+struct finding *report_say(struct report *r, enum cause cause, const char *fmt, ...)
+{
+	const struct cause_info *c = &cause_table[cause];
+	va_list ap;
+
+	va_start(ap, fmt);
+	struct span message = text_of(r, fmt, ap);
+	va_end(ap);
+	struct finding *f = message.p ? report_add(r) : NULL;
+	r->lost |= !f;
+	if (f)
+		*f = (struct finding){ .cause = cause, .severity = c->severity, .classes = c->classes, .message = message, .order = (int64_t)r->n_findings };
 	return f;
 }
 

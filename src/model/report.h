@@ -161,6 +161,7 @@ struct report {
 	struct test_counts tests;
 	struct finding *findings;
 	size_t n_findings, cap_findings;
+	bool lost;              /* something could not be kept for want of memory */
 	struct nested *commands;
 	size_t n_commands;
 	struct finding *inner;  /* what inner `tocsin run`s found, for the judge; not part of the JSON */
@@ -183,6 +184,12 @@ struct report {
 
 bool list_add(struct arena *mem, struct list *l, const char *text); /* text is kept, not copied; no duplicates */
 struct finding *report_add(struct report *r); /* a zeroed one; NULL: no memory. Pointers into findings move */
+/*
+ * A finding of a check, with its cause's severity and classes and this message, to be filled in further. NULL: no memory, and
+ * r->lost is set. report_text: a text in the report's memory; absent, and r->lost: no memory.
+ */
+struct finding *report_say(struct report *r, enum cause cause, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+struct span report_text(struct report *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void report_free(struct report *r);
 /* The contract's JSON, without a newline at the end. */
 void report_json(const struct report *r, struct buf *ret);

@@ -2,7 +2,7 @@
 #define RUN_GIT_H
 
 #include "base/arena.h"
-#include "base/err.h"
+#include "base/buf.h"
 
 /*
  * What git knows. A repository's own configuration is not trusted: no program that it names is run (hooks, fsmonitor,
@@ -57,6 +57,11 @@ struct git_range {
 };
 /* Commits as hexadecimal names. -ENOENT: one of them is not here. At most 3 s. */
 int git_range(const char *top, const char *good, const char *bad, size_t max, struct arena *mem, struct git_range *ret, struct err *e);
+
+/* Appends the content of a file (relative to top) in a commit (a hexadecimal name), at most max bytes. -ENOENT: not there. At most 3 s. */
+int git_file(const char *top, const char *commit, const char *file, size_t max, struct buf *ret, struct err *e);
+/* The newest commit that changed a file (relative to top). NULL: none, or not known. */
+const char *git_last_change(const char *top, const char *file, struct arena *mem);
 
 /*
  * When each file below folder (relative to top) came into the repository: the newest commit that added it. Uncommitted ones are not

@@ -220,6 +220,38 @@ int git_range(const char *top, const char *good, const char *bad, size_t max, st
 	return r;
 }
 
+/* ---- one file ---- */
+
+int git_file(const char *top, const char *commit, const char *file, size_t max, struct buf *ret, struct err *e)
+{
+	CLEANUP(buf_free) struct buf name = { 0 };
+	CLEANUP(answer_free) struct answer a = { 0 };
+	struct git_ask q = { .top = top, .until = time_mono() + RANGE_LIMIT, .out_max = max };
+
+	if (!is_hex(commit))
+		return err_set(e, EINVAL, TR("'%.80s' is no commit", "“%.80s”不是提交"), commit);
+	buf_addf(&name, "%s:%s", commit, file);
+	const char *words[] = { "cat-file", "blob", buf_str(&name), NULL };
+	int r = name.bad ? err_set(e, ENOMEM, TR("out of memory", "内存不足")) : ask_range(&q, words, &a, e);
+	if (r == 0 && a.status)
+		r = err_set(e, ENOENT, TR("'%s' is not in the commit %.12s", "“%s”不在提交 %.12s 中"), file, commit);
+	if (r == 0)
+		buf_span(ret, buf_view(&a.out));
+	return r;
+}
+
+const char *git_last_change(const char *top, const char *file, struct arena *mem)
+{
+	const char *words[] = { "log", "-1", "--format=%H", "--", file, NULL };
+	struct git_ask q = { .top = top, .words = words, .until = time_mono() + RANGE_LIMIT, .out_max = RANGE_BYTES };
+	CLEANUP(answer_free) struct answer a = { 0 };
+
+	if (git_ask(&q, &a, NULL) < 0 || a.status)
+		return NULL;
+	const char *hash = arena_str(mem, span_trim(buf_view(&a.out)));
+	return hash && is_hex(hash) ? hash : NULL;
+}
+
 /* ---- when files were added ---- */
 
 /* "\1TIME", then paths, with NULs and newlines between; the newest first. */

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/base64.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/time.h"

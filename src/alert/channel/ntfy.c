@@ -1,5 +1,6 @@
 #include "alert/channel/part.h"
 
+#include "base/base64.h"
 #include "base/mem.h"
 #include "base/text.h"
 

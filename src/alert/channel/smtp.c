@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/base64.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/time.h"

@@ -1,0 +1,27 @@
+#ifndef CLI_CHECKED_H
+#define CLI_CHECKED_H
+
+#include "cli/opt.h"
+#include "model/report.h"
+
+/* What a check came to, for people and machines: the schema tocsin.check/1, SARIF, and lines FILE:LINE:COLUMN on a terminal. */
+
+struct checked_values { /* begins the values of a checking verb */
+	const char *sarif;
+	bool json, strict;
+};
+/* clang-format off */
+#define CHECKED_OPTS \
+	{ "json", 0, OPT_FLAG, offsetof(struct checked_values, json), { NULL, NULL }, { "write JSON", "输出 JSON" }, NULL, 0 }, \
+	{ "sarif", 0, OPT_FILE, offsetof(struct checked_values, sarif), { "FILE", "文件" }, { "write the findings as SARIF 2.1.0", "以 SARIF 2.1.0 写出发现" }, NULL, 0 }, \
+	{ "strict", 0, OPT_FLAG, offsetof(struct checked_values, strict), { NULL, NULL }, { "warnings make it fail too", "警告也算失败" }, NULL, 0 }
+/* clang-format on */
+
+struct checked {
+	struct report report;                      /* findings, limits; its arena */
+	int64_t modules, files, bytes, packages;   /* -1: not counted */
+	const char *fine;                          /* what is said when nothing is wrong; NULL: a sentence of the counts */
+};
+/* Orders, cleans, prints. Frees the report. The exit status: 0, 1 (errors; warnings under strict), 125. */
+int checked_end(struct checked *c, const struct checked_values *o);
+#endif
