@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Speed and memory beside the tools that people use today, as ratios within one run.
 
-usage: bench.py [WORD…]     start, gotest, gotest-long, stream, log, nested, record, store, postgres: only these
+usage: bench.py [WORD…]     start, gotest, gotest-long, stream, log, nested, modules, record, store, postgres: only these
 Environment: TOCSIN (build/tocsin); BENCH_MB, size of the generated files (500); BENCH_DIR, where they are kept;
 BENCH_FINDINGS, size of the store that is filled (200000; the full measure, some 15 minutes more, is 1000000).
 Prints a table and writes bench/results.md.
@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 
+import modules
 import store
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -209,7 +210,13 @@ def bench_nested():
         yield Row("bench/nested.py", f"exit status {done.returncode}", "", "", "0", False)
 
 
-BENCHES = {"start": bench_start, "gotest": bench_gotest, "gotest-long": bench_gotest_long, "stream": bench_stream, "log": bench_log, "nested": bench_nested,
+def bench_modules():
+    note("modules")
+    for measure in modules.ROWS.values():
+        yield Row(*measure())
+
+
+BENCHES = {"start": bench_start, "gotest": bench_gotest, "gotest-long": bench_gotest_long, "stream": bench_stream, "log": bench_log, "nested": bench_nested, "modules": bench_modules,
            "record": lambda: store.bench_record(Row, TOCSIN), "store": lambda: store.bench_sqlite(Row, TOCSIN, FILL),
            "postgres": lambda: store.bench_postgres(Row, TOCSIN, FILL)}
 

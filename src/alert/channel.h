@@ -4,6 +4,7 @@
 #include "alert/alert.h"
 #include "base/json.h"
 #include "base/sha256.h"
+#include "net/failure.h"
 
 /*
  * A channel is a row: how an alert becomes a request, and what an answer means. Both are pure (no clock, no network, no
@@ -55,7 +56,6 @@ struct response {
 	const char *why;       /* a sentence without any secret: of the transport; when that is OK, what else is to be known (answer cut off, recipients refused); may be NULL */
 };
 #define RESPONSE_MAX (64 << 10)
-enum transport { TRANSPORT_OK, TRANSPORT_DNS, TRANSPORT_CONNECT, TRANSPORT_TLS, TRANSPORT_TIMEOUT, TRANSPORT_RESET, TRANSPORT_TOO_BIG, TRANSPORT_OTHER };
 struct answer {
 	enum answer_class class;
 	int64_t wait_ns;       /* LIMITED and RETRY: at least; 0: the usual */

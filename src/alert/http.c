@@ -1,6 +1,5 @@
 #include "alert/http.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -98,7 +97,7 @@ static int take_options(struct http *h, const struct http_options *o, struct err
 int http_open(const struct http_options *o, struct http **ret, struct err *e)
 {
 	struct http *h;
-	int r = curl_use(e);
+	int r = curl_use(TR("sending alerts", "发送告警"), e);
 
 	*ret = NULL;
 	if (r < 0)
@@ -166,22 +165,6 @@ void http_close(struct http *h)
 
 /* ---- what may be sent where ---- */
 
-static bool is_loopback(const char *host)
-{
-	struct in6_addr six;
-	struct in_addr four;
-	char bare[64];
-
-	if (!strcasecmp(host, "localhost"))
-		return true;
-	if (inet_pton(AF_INET, host, &four) == 1)
-		return ntohl(four.s_addr) >> 24 == 127;
-	if (*host != '[' || strlen(host) >= sizeof(bare))
-		return false;
-	snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(host + 1, "]"), host + 1);
-	return inet_pton(AF_INET6, bare, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
-}
-
 enum scheme { SCHEME_HTTP, SCHEME_HTTPS, SCHEME_SMTP, SCHEME_SMTPS, SCHEME_COUNT };
 static const char *const schemes[] = { "http", "https", "smtp", "smtps" };
 
@@ -197,7 +180,7 @@ static bool take_apart(const char *url, enum scheme *scheme, bool *loopback)
 	    !cu.curl_url_get(u, CURLUPART_HOST, &host, 0)) {
 		for (*scheme = 0; *scheme < SCHEME_COUNT && strcmp(part, schemes[*scheme]) != 0; ++*scheme)
 			;
-		*loopback = is_loopback(host);
+		*loopback = net_is_loopback(host);
 		ok = *scheme < SCHEME_COUNT;
 	}
 	cu.curl_free(part);
@@ -562,7 +545,7 @@ static void job_response(struct job *j, CURLcode code, struct response *r)
 		r->sent = !j->body.n ? asked > 0 : uploaded >= (curl_off_t)j->body.n || (code == CURLE_SEND_FAIL_REWIND && j->body_at == j->body.n);
 	}
 	if (code != CURLE_OK && proxy >= 300)
-		code = PROXY_REFUSES;
+		code = (CURLcode)PROXY_REFUSES;
 	code = forgive(j, code, status);
 	r->status = (int)status;
 	r->headers = buf_view(&j->answer_head);

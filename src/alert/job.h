@@ -1,8 +1,8 @@
 #ifndef ALERT_JOB_H
 #define ALERT_JOB_H
 
-#include "alert/curl.h"
 #include "alert/http.h"
+#include "net/curl.h"
 
 /* Where a mail stands: what the server answers next is the answer to this. */
 enum mail_step { MAIL_CONNECT, MAIL_FROM, MAIL_TO, MAIL_DATA, MAIL_TEXT, MAIL_OVER };
@@ -49,11 +49,4 @@ void mail_free(struct mail *m);
 int mail_reply(struct span in, size_t *length);
 /* NULL: the envelope is fine. Else why it cannot be sent. */
 const char *mail_wrong(const struct request *q);
-
-/* Of ours: a proxy answered, but not with a way through. libcurl says a connection broke, or CURLE_PROXY since 7.73. */
-#define PROXY_REFUSES ((CURLcode)97)
-
-/* failure.c: what an error is for us, and in words. A server's certificate has a reason of its own (X509_V_ERR_…, 0: none). */
-enum transport failure_transport(CURLcode code);
-const char *failure_text(CURLcode code, long verify, bool connected);
 #endif

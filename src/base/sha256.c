@@ -1,5 +1,13 @@
 #include "base/sha256.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#elif defined(__aarch64__) && defined(__AARCH64EL__)
+#include <arm_neon.h>
+#include <sys/auxv.h>
+#endif
+
 /* FIPS 180-4, 4.2.2: the fractions of the cube roots of the first 64 primes. */
 static const uint32_t round_constant[64] = {
 	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -59,6 +67,108 @@ static void compress(uint32_t h[8], const unsigned char *block)
 	explicit_bzero(w, sizeof(w));
 }
 
+static void blocks_portable(uint32_t h[8], const unsigned char *p, size_t n)
+{
+	for (; n; n--, p += 64)
+		compress(h, p);
+}
+
+#if defined(__x86_64__)
+/* Intel's SHA extensions: four rounds for each four words of the schedule; the state is kept as ABEF and CDGH. */
+__attribute__((target("sha,sse4.1,ssse3"))) static void blocks_hardware(uint32_t h[8], const unsigned char *p, size_t n)
+{
+	const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+	__m128i dcba = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(const void *)h), 0xb1);
+	__m128i hgfe = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(const void *)(h + 4)), 0x1b);
+	__m128i abef = _mm_alignr_epi8(dcba, hgfe, 8), cdgh = _mm_blend_epi16(hgfe, dcba, 0xf0);
+
+	for (; n; n--, p += 64) {
+		__m128i abef0 = abef, cdgh0 = cdgh, w[4];
+#pragma GCC unroll 16
+		for (int i = 0; i < 16; i++) {
+			__m128i *now = &w[i & 3];
+			if (i < 4) {
+				*now = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i)), swap);
+			} else { /* w[t-16] + s0(w[t-15]) + w[t-7] + s1(w[t-2]) */
+				__m128i sum = _mm_add_epi32(_mm_sha256msg1_epu32(*now, w[(i + 1) & 3]), _mm_alignr_epi8(w[(i + 3) & 3], w[(i + 2) & 3], 4));
+				*now = _mm_sha256msg2_epu32(sum, w[(i + 3) & 3]);
+			}
+			__m128i wk = _mm_add_epi32(*now, _mm_loadu_si128((const __m128i *)(const void *)(round_constant + 4 * i)));
+			cdgh = _mm_sha256rnds2_epu32(cdgh, abef, wk);
+			abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(wk, 0x0e));
+		}
+		abef = _mm_add_epi32(abef, abef0);
+		cdgh = _mm_add_epi32(cdgh, cdgh0);
+	}
+	__m128i feba = _mm_shuffle_epi32(abef, 0x1b), dchg = _mm_shuffle_epi32(cdgh, 0xb1);
+	_mm_storeu_si128((__m128i *)(void *)h, _mm_blend_epi16(feba, dchg, 0xf0));
+	_mm_storeu_si128((__m128i *)(void *)(h + 4), _mm_alignr_epi8(dchg, feba, 8));
+}
+
+static bool has_hardware(void)
+{
+	unsigned a, b, c, d;
+
+	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_SSE4_1) || !(c & bit_SSSE3))
+		return false;
+	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && b & 1u << 29;
+}
+#elif defined(__aarch64__) && defined(__AARCH64EL__)
+/* ARMv8's SHA-2 instructions. */
+__attribute__((target("+crypto"))) static void blocks_hardware(uint32_t h[8], const unsigned char *p, size_t n)
+{
+	uint32x4_t abcd = vld1q_u32(h), efgh = vld1q_u32(h + 4);
+
+	for (; n; n--, p += 64) {
+		uint32x4_t abcd0 = abcd, efgh0 = efgh, w[4];
+#pragma GCC unroll 16
+		for (int i = 0; i < 16; i++) {
+			uint32x4_t *now = &w[i & 3];
+			if (i < 4)
+				*now = vreinterpretq_u32_u8(vrev32q_u8(vld1q_u8(p + 16 * i)));
+			else
+				*now = vsha256su1q_u32(vsha256su0q_u32(*now, w[(i + 1) & 3]), w[(i + 2) & 3], w[(i + 3) & 3]);
+			uint32x4_t wk = vaddq_u32(*now, vld1q_u32(round_constant + 4 * i)), before = abcd;
+			abcd = vsha256hq_u32(abcd, efgh, wk);
+			efgh = vsha256h2q_u32(efgh, before, wk);
+		}
+		abcd = vaddq_u32(abcd, abcd0);
+		efgh = vaddq_u32(efgh, efgh0);
+	}
+	vst1q_u32(h, abcd);
+	vst1q_u32(h + 4, efgh);
+}
+
+static bool has_hardware(void)
+{
+	return getauxval(AT_HWCAP) & HWCAP_SHA2;
+}
+#else
+#define blocks_hardware blocks_portable
+static bool has_hardware(void)
+{
+	return false;
+}
+#endif
+
+typedef void blocks_fn(uint32_t h[8], const unsigned char *p, size_t n);
+static blocks_fn blocks_choose;
+static blocks_fn *_Atomic blocks = blocks_choose; /* threads may choose at the same time: all choose the same */
+
+static void blocks_choose(uint32_t h[8], const unsigned char *p, size_t n)
+{
+	sha256_use_hardware(true);
+	blocks(h, p, n);
+}
+
+bool sha256_use_hardware(bool use)
+{
+	bool there = has_hardware();
+
+	blocks = use && there ? blocks_hardware : blocks_portable;
+	return there;
+}
+
 void sha256_begin(struct sha256 *s)
 {
 	/* FIPS 180-4, 5.3.3: the fractions of the square roots of the first 8 primes. */
@@ -78,14 +188,14 @@ void sha256_more(struct sha256 *s, struct span data)
 		memcpy(s->block + held, p, take);
 		if (held + take < 64)
 			return;
-		compress(s->h, s->block);
+		blocks(s->h, s->block, 1);
 		p += take;
 		n -= take;
 	}
-	for (; n >= 64; p += 64, n -= 64)
-		compress(s->h, p);
-	if (n)
-		memcpy(s->block, p, n);
+	if (n >= 64)
+		blocks(s->h, p, n / 64);
+	if (n % 64)
+		memcpy(s->block, p + n / 64 * 64, n % 64);
 }
 
 void sha256_end(struct sha256 *s, unsigned char ret[SHA256_SIZE])
@@ -95,12 +205,12 @@ void sha256_end(struct sha256 *s, unsigned char ret[SHA256_SIZE])
 	s->block[held++] = 0x80;
 	if (held > 56) {
 		memset(s->block + held, 0, 64 - held);
-		compress(s->h, s->block);
+		blocks(s->h, s->block, 1);
 		held = 0;
 	}
 	memset(s->block + held, 0, 56 - held);
 	store_big(s->block + 56, s->total * 8, 8);
-	compress(s->h, s->block);
+	blocks(s->h, s->block, 1);
 	for (int i = 0; i < 8; i++)
 		store_big(ret + 4 * i, s->h[i], 4);
 	explicit_bzero(s, sizeof(*s));

@@ -8,11 +8,10 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "cli/alarm.h"
+#include "cli/modules.h"
 
-static void on_bytes(void *ctx, enum stream stream, struct span bytes)
+static void take_bytes(struct session *s, enum stream stream, struct span bytes)
 {
-	struct session *s = ctx;
-
 	if (bytes.n)
 		*(stream == STREAM_ERR ? &s->last_err : &s->last_out) = bytes.p[bytes.n - 1];
 	sink_write(s->log, bytes);
@@ -27,6 +26,21 @@ static void on_bytes(void *ctx, enum stream stream, struct span bytes)
 	judge_feed(s->judge, stream, bytes);
 	if (s->json)
 		view_flush(&s->view);
+}
+
+static void on_bytes(void *ctx, enum stream stream, struct span bytes)
+{
+	struct session *s = ctx;
+
+	if (!s->mods || !modules_bytes(s, stream, bytes))
+		take_bytes(s, stream, bytes);
+}
+
+void modules_pass(struct session *s, struct span bytes)
+{
+	modules_clear(s);
+	term_put(&s->view.err, bytes);
+	take_bytes(s, STREAM_ERR, bytes);
 }
 
 static void on_notice(void *ctx, const struct notice *n)
@@ -47,6 +61,8 @@ static void on_tick(void *ctx, int64_t now)
 	struct session *s = ctx;
 
 	view_tick(&s->view);
+	if (s->mods)
+		modules_tick(s, now);
 }
 
 static void on_winch(void *ctx)
@@ -223,15 +239,18 @@ static void open_overlay(struct session *s, struct argv *argv, const char **env,
 /* What the command gets beside our environment, and does not get of it. */
 static const char **variables(struct session *s, const char *env)
 {
+	const char *const *ours = s->mods ? s->mods->variables : NULL;
 	size_t n = 0;
 
 	while (s->drop && s->drop[n])
 		n++;
-	const char **v = arena_alloc(&s->mem, (n + 2) * sizeof(*v));
+	const char **v = arena_alloc(&s->mem, (n + 5) * sizeof(*v));
 	if (!v)
 		return NULL;
 	if (n)
 		memcpy(v, s->drop, n * sizeof(*v));
+	for (size_t i = 0; ours && ours[i]; i++)
+		v[n++] = ours[i];
 	v[n] = env;
 	return v;
 }
@@ -242,28 +261,35 @@ static int run_once(struct session *s, const struct argv *argv, const char *env,
 	const char **add = variables(s, env);
 	if (!add)
 		return err_set(e, ENOMEM, TR("no memory", "内存不足"));
+	bool filter = s->mods && s->mods->filter;
 	struct run_config c = {
 		.argv = *argv,
 		.env_add = add,
 		.pty = s->o->pty,
 		.relay_out = !s->json,
-		.relay_err = !(s->json && s->view.live),
+		.relay_err = !(s->json && s->view.live) && !filter,
 		.timeout = s->o->timeout,
-		.stall = s->o->stall,
+		.stall = filter ? 0 : s->o->stall, /* of each download then */
+		.network_stall = s->mods ? s->mods->limit : 0,
+		.hung = s->mods ? modules_hung : NULL,
 		.grace = s->o->grace,
 		.reap = s->o->reap,
 		.nested = true,
 		.allow_masked = s->o->allow_masked.v,
 		.bytes = on_bytes,
 		.panics = env ? on_panics : NULL,
-		.tick = s->view.live ? on_tick : NULL,
+		.tick = s->view.live || filter ? on_tick : NULL,
 		.winch = s->view.live ? on_winch : NULL,
 		.ctx = s,
 	};
 
+	if (s->mods)
+		modules_begin(s);
 	session_hold(s, false);
 	int n = run_command(&c, r, e);
 	session_hold(s, true);
+	if (s->mods)
+		modules_end(s);
 	view_pause(&s->view);
 	return n;
 }
@@ -327,6 +353,8 @@ int attempt_run(struct session *s, const struct argv *argv, bool quiet, struct r
 		judge_inner(s->judge, &ret->inner[i]);
 	if (judge_finish(s->judge, ret, e) < 0)
 		session_note(s, e->msg);
+	if (s->mods && !quiet)
+		modules_judged(s, ret);
 	if (!quiet)
 		attempt_add(s, ret->outcome, ret->cause, ret->duration_ns);
 	view_settle(&s->view);

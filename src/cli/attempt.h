@@ -20,10 +20,10 @@ enum on_fail { ON_FAIL_ABORT, ON_FAIL_ALERT, ON_FAIL_RECORD };
 struct run_values {
 	const char *report, *junit, *sarif, *jsonfile, *log, *store, *config, *spool;
 	int format, on_fail; /* index in view_format_names; enum on_fail */
-	bool pty, reap, panics, strict, no_store, quarantine, require_signed;
+	bool pty, reap, panics, strict, no_store, quarantine, require_signed, modules;
 	bool flush_given;
 	int64_t timeout, stall, grace, retry, rerun, rerun_max, flush;
-	struct opt_list retry_on, allow_masked, signed_by;
+	struct opt_list retry_on, allow_masked, signed_by, mirror;
 };
 
 /* One `tocsin run`: everything that lasts over its attempts. */
@@ -51,6 +51,7 @@ struct session {
 	const struct redact *redact; /* values that are known to be secret; NULL: patterns alone */
 	const char *const *drop;   /* variables that the command must not get; NULL: none */
 	bool excused;           /* all that failed is in quarantine */
+	struct modules *mods;   /* the policy for modules; NULL: not asked for */
 	struct judge *judge; /* of the attempt at hand; lives until the next one */
 	struct attempt *tries;
 	size_t n_tries, cap_tries;

@@ -74,6 +74,8 @@ static void write_json(const struct checked *c, struct buf *b)
 	for (size_t i = 0; i < c->report.limits.n; i++)
 		json_strz(&j, c->report.limits.v[i]);
 	json_close(&j, ']');
+	if (c->json)
+		c->json(c->ctx, &j);
 	json_close(&j, '}');
 	buf_addc(b, '\n');
 }
@@ -142,8 +144,12 @@ static void write_sum(const struct checked *c, const size_t sums[3], const struc
 
 static void write_text(const struct checked *c, const size_t sums[3], const struct term *t, struct buf *b)
 {
-	for (size_t i = 0; i < c->report.n_findings; i++) {
+	if (c->text)
+		c->text(c->ctx, t, b);
+	for (size_t i = 0; i < c->report.n_findings && !c->text; i++) {
 		const struct finding *f = &c->report.findings[i];
+		if (c->hide_notes && f->severity == SEV_NOTE)
+			continue;
 		struct span advice = advice_of(f), next = i + 1 < c->report.n_findings ? advice_of(&f[1]) : (struct span){ 0 };
 		write_finding(f, t, b);
 		if (advice.n && !span_eq(advice, next)) /* said once, behind the last that it belongs to */
@@ -153,6 +159,10 @@ static void write_text(const struct checked *c, const size_t sums[3], const stru
 		say_paint(b, t, PAINT_DIM, TR("note: ", "提示："));
 		say_clean(b, span_of(c->report.limits.v[i]));
 		buf_addc(b, '\n');
+	}
+	if (c->hide_notes && sums[SEV_NOTE]) {
+		say_paint(b, t, PAINT_DIM, TR("note: ", "提示："));
+		buf_addf(b, TR("%zu notes; --notes shows them\n", "%zu 条提示；--notes 可显示\n"), sums[SEV_NOTE]);
 	}
 	write_sum(c, sums, t, b);
 }

@@ -17,10 +17,16 @@ struct checked_values { /* begins the values of a checking verb */
 	{ "strict", 0, OPT_FLAG, offsetof(struct checked_values, strict), { NULL, NULL }, { "warnings make it fail too", "警告也算失败" }, NULL, 0 }
 /* clang-format on */
 
+struct json_out;
+struct term;
 struct checked {
 	struct report report;                      /* findings, limits; its arena */
 	int64_t modules, files, bytes, packages;   /* -1: not counted */
+	bool hide_notes;                           /* people see how many there are, and no more */
 	const char *fine;                          /* what is said when nothing is wrong; NULL: a sentence of the counts */
+	void (*json)(void *ctx, struct json_out *j);                        /* more members of the answer; may be NULL */
+	void (*text)(void *ctx, const struct term *t, struct buf *b);       /* for people, in place of the list of findings; may be NULL */
+	void *ctx;
 };
 /* Orders, cleans, prints. Frees the report. The exit status: 0, 1 (errors; warnings under strict), 125. */
 int checked_end(struct checked *c, const struct checked_values *o);

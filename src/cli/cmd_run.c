@@ -12,6 +12,7 @@
 #include "cli/cmd.h"
 #include "cli/gate.h"
 #include "cli/history.h"
+#include "cli/modules.h"
 #include "cli/run_config.h"
 #include "cli/sarif.h"
 #include "model/redact_report.h"
@@ -27,7 +28,7 @@ static const char *const class_names[] = { "transient", "mirror", "config", "res
 /* clang-format on */
 
 /* clang-format off */
-static const struct opt opts[] = {
+const struct opt run_opts[] = {
 	{ "report", 0, OPT_FILE, AT(report), { "FILE|-", "文件|-" },
 	  { "write the report as JSON when the run ends; - is standard output, as its last line",
 	    "运行结束时写出 JSON 报告；- 表示标准输出的最后一行" }, NULL, 0 },
@@ -35,10 +36,6 @@ static const struct opt opts[] = {
 	{ "sarif", 0, OPT_FILE, AT(sarif), { "FILE", "文件" }, { "write the findings as SARIF 2.1.0", "以 SARIF 2.1.0 写出发现" }, NULL, 0 },
 	{ "jsonfile", 0, OPT_FILE, AT(jsonfile), { "FILE", "文件" },
 	  { "keep the go test -json stream of all attempts, as --log does", "保存所有尝试的 go test -json 流，处理同 --log" }, NULL, 0 },
-	{ "format", 'f', OPT_WORD, AT(format), { "NAME", "名称" },
-	  { "what is shown: auto, raw, dots, pkgname, testname, verbose, quiet or github (see below)",
-	    "显示方式：auto、raw、dots、pkgname、testname、verbose、quiet 或 github（见下文）" }, view_format_names, 0 },
-	{ "pty", 0, OPT_FLAG, AT(pty), NO_ARG, { "give the command a terminal", "为命令分配终端" }, NULL, 0 },
 	{ "log", 0, OPT_FILE, AT(log), { "FILE", "文件" },
 	  { "keep the whole output, secrets replaced, else byte for byte; a name that ends in .zst is compressed",
 	    "保存全部输出：密钥等机密替换掉，其余逐字节不变；以 .zst 结尾则压缩" }, NULL, 0 },
@@ -55,18 +52,10 @@ static const struct opt opts[] = {
 	{ "retry-on", 0, OPT_CSV, AT(retry_on), { "CLASS,…", "类别,…" },
 	  { "what is worth it: transient (the default), mirror, config, resource, permanent, or a cause id; never security",
 	    "值得重试的类别：transient（默认）、mirror、config、resource、permanent，或原因 id；security 从不重试" }, class_names, 0 },
-	{ "rerun-fails", 0, OPT_MAYBE, AT(rerun), { "N", "N" },
-	  { "run failed tests again, only them, up to N times (2)", "只重跑失败的测试，最多 N 次（2）" }, NULL, 2 },
-	{ "rerun-max-failures", 0, OPT_INT, AT(rerun_max), { "N", "N" },
-	  { "do not run them again when more than N failed (10)", "失败数超过 N 时不重跑（10）" }, NULL, 10 },
 	{ "on-fail", 0, OPT_WORD, AT(on_fail), { "POLICY", "策略" },
 	  { "abort: fail the step (default); alert: the same, by the name of the stage's policy; both tell the channels of "
 	    "tocsin.yaml; record: write it down, tell nobody and exit 0",
 	    "abort：步骤失败（默认）；alert：与之相同，用作阶段策略的名称；两者都通知 tocsin.yaml 中的渠道；record：只记录，不通知，退出码 0" }, on_fail_names, 0 },
-	{ "allow-masked", 0, OPT_LIST, AT(allow_masked), { "GLOB", "模式" },
-	  { "a nested command that may fail unseen, e.g. 'go vet *'; may be repeated", "允许失败而不报告的内层命令，如 'go vet *'；可重复" }, NULL, 0 },
-	{ "panics", 0, OPT_FLAG, AT(panics), NO_ARG,
-	  { "make every panic visible, recovered or not (rebuilds with an overlay of the runtime)", "显示所有 panic，包括被 recover 的（用运行时 overlay 重新编译）" }, NULL, 0 },
 	{ "strict", 0, OPT_FLAG, AT(strict), NO_ARG,
 	  { "suspicions, and the outcomes empty and unstable, make the run fail", "可疑情况以及 empty、unstable 结果也算失败" }, NULL, 0 },
 	{ "no-store", 0, OPT_FLAG, AT(no_store), NO_ARG,
@@ -82,14 +71,32 @@ static const struct opt opts[] = {
 	{ "spool", 0, OPT_STRING, AT(spool), { "DIR", "目录" },
 	  { "write the alerts that were not delivered by then to this folder, to be kept as an artifact and sent by `tocsin alert send --spool DIR` elsewhere",
 	    "把届时未送达的告警写入此目录，作为产物保存，由别处的 `tocsin alert send --spool DIR` 发送" }, NULL, 0 },
-	{ "quarantine", 0, OPT_FLAG, AT(quarantine), NO_ARG,
-	  { "failed tests that tocsin.yaml lists under quarantine, and whose date has not passed, are reported but do not fail the step",
-	    "tocsin.yaml 的 quarantine 中未过期的失败测试只报告，不使步骤失败" }, NULL, 0 },
 	{ "require-signed", 0, OPT_FLAG, AT(require_signed), NO_ARG,
 	  { "run the command only if go.mod, go.sum, go.work and vendor/modules.txt are what was signed: see `tocsin mod sign`",
 	    "仅当 go.mod、go.sum、go.work 和 vendor/modules.txt 与签名时一致才运行：见 `tocsin mod sign`" }, NULL, 0 },
 	{ "signed-by", 0, OPT_LIST, AT(signed_by), { "FILE", "文件" },
 	  { "a public key in PEM whose signature counts for --require-signed; may be repeated", "--require-signed 所信任的公钥（PEM）；可重复" }, NULL, 0 },
+	{ "mirror", 0, OPT_LIST, AT(mirror), { "URL", "URL" },
+	  { "a module proxy to be asked when one fails, before those of `mirrors` in tocsin.yaml; may be repeated; needs --modules",
+	    "代理出错时询问的模块代理，先于 tocsin.yaml 的 `mirrors`；可重复；需要 --modules" }, NULL, 0 },
+	{ "format", 'f', OPT_WORD, AT(format), { "NAME", "名称" },
+	  { "what is shown: auto, raw, dots, pkgname, testname, verbose, quiet or github (see below)",
+	    "显示方式：auto、raw、dots、pkgname、testname、verbose、quiet 或 github（见下文）" }, view_format_names, 0 },
+	{ "pty", 0, OPT_FLAG, AT(pty), NO_ARG, { "give the command a terminal", "为命令分配终端" }, NULL, 0 },
+	{ "rerun-fails", 0, OPT_MAYBE, AT(rerun), { "N", "N" },
+	  { "run failed tests again, only them, up to N times (2)", "只重跑失败的测试，最多 N 次（2）" }, NULL, 2 },
+	{ "rerun-max-failures", 0, OPT_INT, AT(rerun_max), { "N", "N" },
+	  { "do not run them again when more than N failed (10)", "失败数超过 N 时不重跑（10）" }, NULL, 10 },
+	{ "allow-masked", 0, OPT_LIST, AT(allow_masked), { "GLOB", "模式" },
+	  { "a nested command that may fail unseen, e.g. 'go vet *'; may be repeated", "允许失败而不报告的内层命令，如 'go vet *'；可重复" }, NULL, 0 },
+	{ "panics", 0, OPT_FLAG, AT(panics), NO_ARG,
+	  { "make every panic visible, recovered or not (rebuilds with an overlay of the runtime)", "显示所有 panic，包括被 recover 的（用运行时 overlay 重新编译）" }, NULL, 0 },
+	{ "quarantine", 0, OPT_FLAG, AT(quarantine), NO_ARG,
+	  { "failed tests that tocsin.yaml lists under quarantine, and whose date has not passed, are reported but do not fail the step",
+	    "tocsin.yaml 的 quarantine 中未过期的失败测试只报告，不使步骤失败" }, NULL, 0 },
+	{ "modules", 0, OPT_FLAG, AT(modules), NO_ARG,
+	  { "when modules cannot be loaded, try again, ask other proxies, and end a download that hangs (60s, or --stall); see `tocsin mod download`",
+	    "模块加载失败时重试、换用其他代理，并结束卡住的下载（60s 或 --stall）；见 `tocsin mod download`" }, NULL, 0 },
 };
 /* clang-format on */
 
@@ -205,6 +212,20 @@ static int64_t count_packages(const struct session *s)
 	return where_count(s->cmd.dir, s->where.module, s->user.v + s->cmd.at_packages, s->cmd.n_packages);
 }
 
+/* What is put into GOPROXY must be one entry of it. */
+static int check_mirrors(const struct run_values *o, struct err *e)
+{
+	for (size_t i = 0; i < o->mirror.n; i++) {
+		struct span u = span_of(o->mirror.v[i]);
+		bool fine = span_starts(u, S("https://")) || span_starts(u, S("http://")) || span_starts(u, S("file:///"));
+		if (!fine || strpbrk(o->mirror.v[i], ",| \t\n"))
+			return err_set(e, EINVAL, TR("--mirror %s: not an address such as https://goproxy.cn or file:///srv/modules", "--mirror %s：不是 https://goproxy.cn 或 file:///srv/modules 这样的地址"), o->mirror.v[i]);
+	}
+	if (o->mirror.n && !o->modules)
+		return err_set(e, EINVAL, TR("--mirror needs --modules", "--mirror 需要与 --modules 一起使用"));
+	return 0;
+}
+
 static int session_open(struct session *s, const struct run_values *o, const struct args *a, struct err *e)
 {
 	s->o = o;
@@ -216,7 +237,9 @@ static int session_open(struct session *s, const struct run_values *o, const str
 	if (r < 0)
 		return r;
 	where_read(&s->mem, s->cmd.dir, &s->where);
-	r = view_open(&s->view, s->format, s->json, count_packages(s), e);
+	r = modules_open(s, e);
+	if (r == 0)
+		r = view_open(&s->view, s->format, s->json, count_packages(s), e);
 	if (r == 0)
 		open_files(s);
 	return r;
@@ -225,6 +248,7 @@ static int session_open(struct session *s, const struct run_values *o, const str
 static void session_close(struct session *s)
 {
 	alarm_close(s);
+	modules_close(s);
 	judge_free(s->judge);
 	collect_free(&s->tests);
 	owners_close(s->owners);
@@ -258,11 +282,56 @@ static void say_retry(struct session *s, const struct report *r, int64_t attempt
 	view_say(&s->view, buf_str(&clean));
 }
 
+/* Is there to be another attempt, and after which delay? It is said. *tried counts those of --retry. */
+static bool again(struct session *s, struct report *r, int64_t attempt, int64_t *tried, int64_t *delay)
+{
+	enum modules_next next = s->mods ? modules_next(s, r, delay) : MODULES_OTHER;
+
+	if (next != MODULES_OTHER)
+		return next == MODULES_AGAIN;
+	if (*tried >= s->o->retry || !retry_wanted(s, r))
+		return false;
+	*delay = retry_delay((*tried)++);
+	say_retry(s, r, attempt, *delay);
+	return true;
+}
+
+/* The first failure, and the last one of the network: what is told when even what needs no network has failed. */
+struct earlier {
+	struct report first, network;
+};
+
+static void put_away(struct session *s, struct report *r, struct earlier *was)
+{
+	if (!was->first.is_run)
+		was->first = *r;
+	else if (modules_offline(s) && !was->network.is_run)
+		was->network = *r;
+	else
+		report_free(r);
+	*r = (struct report){ 0 };
+}
+
+static void conclude(struct session *s, struct report *r, struct earlier *was)
+{
+	if (was->first.is_run && r->outcome == OUTCOME_PASSED) {
+		if (s->mods && s->mods->rung != POLICY_PASSED)
+			modules_recovered(s, r, &was->first);
+		else
+			retry_unstable(r, &was->first);
+	} else if (modules_offline(s)) {
+		struct report *real = was->network.is_run ? &was->network : &was->first;
+		report_free(r);
+		*r = *real;
+		*real = (struct report){ 0 };
+	}
+}
+
 /* All attempts. *r is the last one's report, with what the earlier ones mean for it. */
 static int run_attempts(struct session *s, struct report *r, struct err *e)
 {
-	struct report first = { 0 };
-	int64_t took = 0, began = 0;
+	struct earlier was = { 0 };
+	int64_t took = 0, began = 0, tried = 0, delay = 0;
 	int n = 0;
 
 	for (int64_t i = 0;; i++) {
@@ -271,29 +340,23 @@ static int run_attempts(struct session *s, struct report *r, struct err *e)
 			break;
 		began = began ? began : r->started;
 		took += r->duration_ns;
-		if (i >= s->o->retry || !retry_wanted(s, r))
+		if (!again(s, r, i + 1, &tried, &delay))
 			break;
-		int64_t delay = retry_delay(i);
-		say_retry(s, r, i + 1, delay);
 		if (session_sleep(s, delay)) {
 			session_note(s, TR("told to end while waiting for the next attempt: not tried again",
 					   "等待重试时收到结束信号：不再重试"));
 			break;
 		}
-		if (first.is_run)
-			report_free(r);
-		else
-			first = *r;
-		*r = (struct report){ 0 };
+		put_away(s, r, &was);
 		junit_again(s->junit, true);
 	}
-	if (n == 0 && first.is_run && r->outcome == OUTCOME_PASSED)
-		retry_unstable(r, &first);
 	if (n == 0) {
+		conclude(s, r, &was);
 		r->duration_ns = took;
 		r->started = began;
 	}
-	report_free(&first);
+	report_free(&was.first);
+	report_free(&was.network);
 	return n;
 }
 
@@ -440,6 +503,7 @@ static int run_session(struct session *s)
 		return EXIT_OWN;
 	}
 	session_hold(s, true);
+	modules_tell(s, &r);
 	fill_report(s, &r);
 	clean_report(s, &r);
 	close_files(s, &r);
@@ -460,7 +524,7 @@ static int run_session(struct session *s)
 }
 
 /* What no flag says, tocsin.yaml may. */
-static int configure(struct session *s, const struct args *a, struct run_values *o, struct err *e)
+static int configure(struct session *s, const struct verb *v, const struct args *a, struct run_values *o, struct err *e)
 {
 	struct argv user = { a->v, a->n };
 	struct gocmd cmd;
@@ -470,35 +534,41 @@ static int configure(struct session *s, const struct args *a, struct run_values 
 		return r;
 	gocmd_read(&user, &cmd);
 	config_speak(s->config);
-	return run_configure(s->config, verb_find("run"), a, cmd.is_test, o, e);
+	return run_configure(s->config, v, a, cmd.is_test, o, e);
 }
 
-static int run(void *values, const struct args *a)
+int run_verb(const struct verb *v, struct run_values *o, const struct args *a)
 {
-	struct run_values *o = values;
 	struct session s = { .o = o };
 	struct err e;
 
-	if (!a->n)
-		return say_usage("run", TR("no command to run. For example: tocsin run -- go test ./...",
-					   "没有要运行的命令。例如：tocsin run -- go test ./..."));
-	o->flush_given = opt_given(verb_find("run"), a, "flush");
-	int r = configure(&s, a, o, &e);
+	o->flush_given = opt_given(v, a, "flush");
+	int r = configure(&s, v, a, o, &e);
 	if (r == 0)
 		r = check_retry(o, &e);
+	if (r == 0)
+		r = check_mirrors(o, &e);
 	if (r == 0)
 		r = alarm_open(&s, &e);
 	if (r == 0)
 		r = session_open(&s, o, a, &e);
 	if (r < 0) {
 		session_close(&s);
-		return r == -ENOMEM ? (say_error("%s", e.msg), EXIT_OWN) : say_usage("run", e.msg);
+		return r == -ENOMEM ? (say_error("%s", e.msg), EXIT_OWN) : say_usage(v->name, e.msg);
 	}
 	history_notes(&s);
 	history_usual(&s);
 	r = run_session(&s);
 	session_close(&s);
 	return r;
+}
+
+static int run(void *values, const struct args *a)
+{
+	if (!a->n)
+		return say_usage("run", TR("no command to run. For example: tocsin run -- go test ./...",
+					   "没有要运行的命令。例如：tocsin run -- go test ./..."));
+	return run_verb(verb_find("run"), values, a);
 }
 
 /* clang-format off */
@@ -546,8 +616,8 @@ const struct verb verb_run = {
 		  "`readlink -f \"$(command -v go)\"` 显示 Tocsin 自身。`go env GOROOT` 和 `go version` 的结果不变。\n\n"
 		  "失败后重跑通过的测试，以及失败后重试通过的命令，结果为 unstable（不稳定）。--junit 中每个测试只有一项：最终通过的带 <flakyFailure>，始终失败的带 "
 		  "<failure> 和 <rerunFailure>；--retry 之后只包含最后一次尝试的测试。报告中的资源用量涵盖所有尝试：CPU 时间和读写量相加，内存取最大峰值。" },
-	.opts = opts,
-	.n_opts = ARRAY_LEN(opts),
+	.opts = run_opts,
+	.n_opts = ARRAY_LEN(run_opts),
 	.size = sizeof(struct run_values),
 	.command = true,
 	.tables = tables,

@@ -5,7 +5,7 @@
 #include "mod/sign.h"
 
 /* `tocsin mod`: one file a sub-verb, mod_*.c. */
-extern const struct verb verb_mod_sign, verb_mod_verify_signature;
+extern const struct verb verb_mod_check, verb_mod_verify, verb_mod_sign, verb_mod_verify_signature, verb_mod_download, verb_mod_doctor;
 
 /* mod_sign.c. The keys of PEM files; of private ones too, when need_private is said. keys: NULL-terminated files. */
 struct keys {

@@ -54,6 +54,18 @@ int64_t retry_delay(int64_t attempt)
 	return (int64_t)((rnd >> 11) % (uint64_t)(top + 1));
 }
 
+/* What is no test does not depend on the order of tests: what failed first says what to do. */
+static void recovered_advice(struct report *r, const struct report *first, struct finding *f)
+{
+	struct span said = first->n_findings ? first->findings[0].advice : (struct span){ 0 };
+
+	if (!said.n)
+		said = span_of(tx(cause_table[first->cause].advice));
+	const char *text = arena_printf(&r->mem, TR("Nothing now; it may come back. %.*s", "目前无需处理，但可能再次出现。%.*s"), SPAN_ARG(said));
+	if (text)
+		f->advice = span_of(text);
+}
+
 void retry_unstable(struct report *r, const struct report *first)
 {
 	const char *id = cause_table[first->cause].id;
@@ -77,6 +89,8 @@ void retry_unstable(struct report *r, const struct report *first)
 	}
 	if (r->summary)
 		f->message = span_of(r->summary);
+	if (id && strncmp(id, "test.", 5) != 0)
+		recovered_advice(r, first, f);
 	struct finding mine = *f; /* the primary cause stands first */
 	memmove(r->findings + 1, r->findings, (r->n_findings - 1) * sizeof(mine));
 	r->findings[0] = mine;

@@ -19,6 +19,7 @@ static const struct {
 	{ "format", CFG_FORMAT, AS_WORD, AT(format) }, { "on-fail", CFG_ON_FAIL, AS_WORD, AT(on_fail) }, { "strict", CFG_STRICT, AS_BOOL, AT(strict) },
 	{ "timeout", CFG_TIMEOUT, AS_NUMBER, AT(timeout) }, { "stall", CFG_STALL, AS_NUMBER, AT(stall) }, { "retry", CFG_RETRY, AS_NUMBER, AT(retry) },
 	{ "retry-on", CFG_RETRY_ON, AS_LIST, AT(retry_on) }, { "rerun-fails", CFG_RERUN_FAILS, AS_NUMBER, AT(rerun) },
+	{ "modules", CFG_MODULES, AS_BOOL, AT(modules) },
 	{ "allow-masked", CFG_ALLOW_MASKED, AS_LIST, AT(allow_masked) },
 };
 /* clang-format on */

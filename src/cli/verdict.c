@@ -295,6 +295,19 @@ static void attempts(struct block *k)
 	say_row(k, TR("tries", "尝试"), buf_view(&text));
 }
 
+/* Who served the modules. */
+static void modules(struct block *k)
+{
+	const struct modules_report *m = k->r->module_story;
+
+	if (!m)
+		return;
+	if (m->said)
+		say_row(k, TR("modules", "模块"), span_of(m->said));
+	if (m->proof)
+		say_row(k, TR("proof", "证据"), span_of(m->proof));
+}
+
 static void slowest(struct block *k)
 {
 	char took[24];
@@ -337,6 +350,11 @@ void verdict_print(const struct report *r, const struct format *f, const struct 
 	struct block k = { r, t, ret, !t->tty ? 200 : t->width > 120 ? 120 : t->width < 60 ? 60 : t->width };
 	bool plain = r->outcome == OUTCOME_PASSED && !r->n_findings;
 
+	if (plain && r->module_story && r->module_story->said && !f->quiet) {
+		headline(&k);
+		modules(&k);
+		return;
+	}
 	if (plain && (f->quiet || (f->raw && r->is_run && !r->limits.n && !r->n_procs)))
 		return;
 	headline(&k);
@@ -344,6 +362,7 @@ void verdict_print(const struct report *r, const struct format *f, const struct 
 	commands(&k);
 	processes(&k);
 	attempts(&k);
+	modules(&k);
 	if (f->slow) {
 		slowest(&k);
 		skipped(&k);

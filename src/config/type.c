@@ -209,7 +209,9 @@ static int web_address(const char *text)
 
 static const char *read_url(const struct config_key *k, const char *text, int64_t *ret)
 {
-	return web_address(text) ? NULL : wrong;
+	bool file = !strncmp(text, "file:///", 8) && text[8] && strcspn(text, " \t\n,|") == strlen(text);
+
+	return file || web_address(text) ? NULL : wrong;
 }
 
 static const char *read_secret(const struct config_key *k, const char *text, int64_t *ret)

@@ -166,7 +166,7 @@ void block_open(struct block *b, enum block_kind kind, const struct goline *g, i
 
 static bool is_note(struct span line) /* says nothing by itself: must not be the message */
 {
-	return !line.n || line.p[0] == '#' || span_starts(line, S("In file included")) ||
+	return !line.n || line.p[0] == '#' || span_ends(line, S("SECURITY ERROR")) || span_starts(line, S("In file included")) ||
 	       span_find(line, S(": In function")) != SPAN_NONE;
 }
 

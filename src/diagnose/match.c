@@ -296,6 +296,15 @@ static struct span take_line(struct span *rest)
 	return line;
 }
 
+/* Two words of theirs count: a proxy that gave up fetching a module says 404. A lie costs a retry. */
+#define TIMED_OUT S("fetch timed out")
+
+static void keep_timed_out(struct match *m, struct span words)
+{
+	if (span_find(words, TIMED_OUT) != SPAN_NONE)
+		buf_adds(&m->seen, "\tserver response: fetch timed out\n");
+}
+
 /* An answer of one line stays on the line; a longer one follows, indented by a TAB. */
 static struct span without_responses(struct match *m, struct span text)
 {
@@ -308,14 +317,17 @@ static struct span without_responses(struct match *m, struct span text)
 		while (words.n && (words.p[0] == '\t' || words.p[0] == ' '))
 			words = span_from(words, 1);
 		bool indented = words.n < line.n;
-		if (inside && indented && line.p[0] == '\t')
+		if (inside && indented && line.p[0] == '\t') {
+			keep_timed_out(m, words);
 			continue;
+		}
 		inside = indented && span_skip(&words, RESPONSE);
 		if (!inside) {
 			buf_span(&m->seen, line);
 			continue;
 		}
 		inside = !span_trim(words).n;
+		keep_timed_out(m, words);
 	}
 	return m->seen.bad ? (struct span){ 0 } : buf_view(&m->seen);
 }

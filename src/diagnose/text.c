@@ -80,7 +80,8 @@ static bool continues_block(const struct block *b, const struct goline *g, struc
 	if (b->kind == BLOCK_DIAG)
 		return is_indented(line);
 	return is_indented(line) || g->kind == LINE_GO_BARE ||
-	       span_find(buf_view(&b->text), S("checksum mismatch")) != SPAN_NONE;
+	       span_find(buf_view(&b->text), S("checksum mismatch")) != SPAN_NONE ||
+	       span_find(buf_view(&b->text), S("SECURITY ERROR\n")) != SPAN_NONE;
 }
 
 static void open_block(struct text_ctx *x, enum block_kind kind, const struct goline *g, struct span line)

@@ -68,6 +68,16 @@ static const char *joined(struct mod_tree *t, const char *dir, const char *name)
 	return all.bad || b.bad ? NULL : arena_str(&t->mem, buf_view(&b));
 }
 
+char *mod_tree_path(struct mod_tree *t, const char *dir, struct span name)
+{
+	CLEANUP(buf_free) struct buf b = { 0 };
+
+	if (!name.n || name.p[0] != '/')
+		buf_addf(&b, "%s/", dir);
+	buf_span(&b, name);
+	return b.bad ? NULL : (char *)joined(t, t->top, b.p);
+}
+
 static const char *way(struct mod_tree *t, const char *from, const char *to)
 {
 	CLEANUP(buf_free) struct buf b = { 0 };

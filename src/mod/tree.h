@@ -33,6 +33,8 @@ void mod_tree_close(struct mod_tree *t);
 void mod_tree_close_cleanup(struct mod_tree *t);
 /* Reads another file below top, such as the go.mod of a replacement, into the tree's memory. */
 int mod_tree_read(struct mod_tree *t, const char *name, struct mod_source *ret, struct err *e);
+/* The absolute path of name (relative to dir, a folder relative to top) by the names alone; in the tree's memory. NULL: no memory. */
+char *mod_tree_path(struct mod_tree *t, const char *dir, struct span name);
 /* Does this path (absolute, or relative to top), links followed, lie in the absolute directory root? */
 bool mod_tree_inside(struct mod_tree *t, const char *name, const char *root);
 #endif

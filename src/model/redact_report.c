@@ -95,6 +95,25 @@ static void redact_times(struct pass *p, struct named_time *t, size_t n)
 	}
 }
 
+static void redact_modules(struct pass *p, struct modules_report *m)
+{
+	for (size_t i = 0; i < m->n_tries; i++) {
+		struct module_try *t = &m->tries[i];
+		redact_string(p, &t->module);
+		redact_string(p, &t->version);
+		redact_string(p, &t->url);
+		redact_string(p, &t->proxy);
+	}
+	for (size_t i = 0; i < m->n_served; i++) {
+		redact_string(p, &m->served[i].module);
+		redact_string(p, &m->served[i].by);
+	}
+	for (size_t i = 0; i < m->n_answers; i++)
+		redact_string(p, &m->answers[i].from);
+	redact_string(p, &m->proof);
+	redact_string(p, &m->said);
+}
+
 int report_redact(const struct redact *x, struct report *r)
 {
 	struct pass p = { .x = x, .mem = &r->mem };
@@ -128,6 +147,8 @@ int report_redact(const struct redact *x, struct report *r)
 		redact_span(&p, &r->results[i].package);
 		redact_span(&p, &r->results[i].test);
 	}
+	if (r->module_story)
+		redact_modules(&p, r->module_story);
 	redact_list(&p, &r->modules);
 	redact_list(&p, &r->limits);
 	buf_free(&p.text);

@@ -422,6 +422,71 @@ static void put_verdict(struct json_out *j, const struct report *r)
 	json_close(j, '}');
 }
 
+static void put_try(struct json_out *j, const struct module_try *t)
+{
+	json_open(j, '{');
+	put_count(j, "attempt", t->attempt);
+	put_str(j, "act", t->act);
+	put_str(j, "why", t->why);
+	put_str(j, "cause", cause_table[t->cause].id);
+	put_str(j, "module", t->module);
+	put_str(j, "version", t->version);
+	put_str(j, "url", t->url);
+	json_key(j, "status");
+	t->status > 0 ? json_int(j, t->status) : json_null(j);
+	put_str(j, "layer", t->layer);
+	put_str(j, "variable", t->variable);
+	put_str(j, "goproxy", t->proxy);
+	put_count(j, "delay_ms", t->delay_ns / 1000000);
+	json_close(j, '}');
+}
+
+static void put_modules(struct json_out *j, const struct modules_report *m)
+{
+	json_key(j, "modules");
+	json_open(j, '{');
+	put_count(j, "wanted", m->wanted);
+	put_count(j, "cached", m->cached);
+	put_count(j, "fetched", m->fetched);
+	put_count(j, "bytes", m->bytes);
+	put_str(j, "rung", m->rung);
+	put_str(j, "no_mirror", m->refused);
+	json_key(j, "attempts");
+	json_open(j, '[');
+	for (size_t i = 0; i < m->n_tries; i++)
+		put_try(j, &m->tries[i]);
+	json_close(j, ']');
+	json_key(j, "served");
+	json_open(j, '[');
+	for (size_t i = 0; i < m->n_served; i++) {
+		json_open(j, '{');
+		put_str(j, "module", m->served[i].module);
+		put_str(j, "version", m->served[i].version);
+		put_str(j, "by", m->served[i].by);
+		put_count(j, "bytes", m->served[i].bytes);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+	put_str(j, "proof", m->proof);
+	json_key(j, "answers");
+	json_open(j, '[');
+	for (size_t i = 0; i < m->n_answers; i++) {
+		const struct module_answer *a = &m->answers[i];
+		json_open(j, '{');
+		put_str(j, "from", a->from);
+		put_str(j, "what", a->go_mod ? "go.mod" : "zip");
+		put_str(j, "hash", a->hash);
+		json_key(j, "agrees");
+		a->hash ? json_bool(j, a->agrees) : json_null(j);
+		json_key(j, "status");
+		a->status > 0 ? json_int(j, a->status) : json_null(j);
+		put_str(j, "why", a->why);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+	json_close(j, '}');
+}
+
 static void put_report(struct json_out *j, const struct report *r)
 {
 	put_str(j, "schema", "tocsin.report/1");
@@ -441,6 +506,8 @@ static void put_report(struct json_out *j, const struct report *r)
 	put_procs(j, r);
 	put_times(j, "slowest", r->slowest, r->n_slowest);
 	put_times(j, "skipped", r->skipped, r->n_skipped);
+	if (r->module_story)
+		put_modules(j, r->module_story);
 	put_list(j, "limits", &r->limits);
 }
 

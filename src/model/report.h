@@ -33,6 +33,7 @@ struct ending {
 	enum cause start_cause; /* END_NOT_STARTED: proc.* */
 	const char *why;     /* one sentence: why it could not start, or the proof of how it ended; may be NULL */
 	int64_t limit_ns;    /* the --timeout or --stall that was hit */
+	bool network;        /* STOP_STALL: a go command waited for the network */
 };
 
 struct argv {
@@ -137,6 +138,39 @@ struct test_result {
 	int64_t ns;  /* -1: not known */
 };
 
+/* What the policy for modules saw and did (`tocsin mod download`, --modules). Texts may be NULL: not known. */
+struct module_try {
+	int attempt;
+	const char *act;     /* what came of it: "passed", "retry", "mirror", "vendor", "cache", "stop", "security", "other" */
+	const char *why;     /* of act, one sentence */
+	enum cause cause;
+	const char *module, *version, *url, *layer, *variable, *proxy; /* what failed; proxy: GOPROXY of the attempt, without credentials */
+	int status;          /* of HTTP; 0: no answer */
+	int64_t delay_ns;    /* before the next one */
+};
+struct module_served {
+	const char *module, *version, *by; /* by: the proxy; NULL: go does not tell */
+	int64_t bytes;       /* -1: not known */
+};
+struct module_answer { /* after a security stop: what somebody has for the same module and version */
+	const char *from, *hash, *why; /* hash NULL: why it has none */
+	int status;
+	bool go_mod, agrees; /* with what was expected */
+};
+struct modules_report {
+	int64_t wanted, cached, fetched, bytes; /* modules of go.mod; of them in the cache before; zips that came; -1: not known */
+	struct module_try *tries;
+	size_t n_tries;
+	struct module_served *served;
+	size_t n_served;
+	struct module_answer *answers;
+	size_t n_answers;
+	const char *proof;   /* the file with the output of a security stop */
+	const char *rung;    /* what served it in the end: "cache", "vendor", "file", "mirror", "proxy" */
+	const char *said;    /* a sentence for people; not part of the JSON */
+	const char *refused; /* why no mirror was asked */
+};
+
 struct report {
 	struct arena mem;
 	bool is_run;            /* false: explain, then there is no `run.exit` */
@@ -170,6 +204,7 @@ struct report {
 	size_t n_procs;
 	struct named_time *slowest, *skipped;
 	size_t n_slowest, n_skipped;
+	struct modules_report *module_story; /* NULL: there was no policy */
 	struct list limits;     /* sentences */
 	const char *log_path;
 

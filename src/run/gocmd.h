@@ -39,6 +39,9 @@ struct gotool {
  * does not tell: a wrapper, or a toolchain line that may choose another one. Error: what was not found.
  */
 int gocmd_tool(struct arena *mem, const struct argv *argv, struct gotool *ret, struct err *e);
+/* The go on PATH itself, by its VERSION file: whatever a toolchain line asks for; nothing is started. -ENOENT: there is none, or it has no such file. */
+int gocmd_installed(struct arena *mem, struct gotool *ret, struct err *e);
+const char *gocmd_toolchain(struct arena *mem, const struct gotool *t); /* GOTOOLCHAIN as it holds for this go: "auto", "local", … */
 const char *gocmd_version(struct arena *mem, const struct argv *argv); /* NULL: not known, or not a go command */
 /* A setting of Go's: the environment, else the file that `go env -w` writes. NULL: not set. */
 const char *gocmd_setting(struct arena *mem, const char *name);

@@ -380,6 +380,33 @@ int gocmd_tool(struct arena *mem, const struct argv *argv, struct gotool *ret, s
 	return gotool_at(mem, ret->path, &c, argv, ret, e);
 }
 
+int gocmd_installed(struct arena *mem, struct gotool *ret, struct err *e)
+{
+	char real[PATH_MAX];
+
+	*ret = (struct gotool){ .path = find_go(mem, "go") };
+	if (!ret->path)
+		return err_set(e, ENOENT, TR("'%s' was not found on PATH", "在 PATH 中找不到“%s”"), "go");
+	if (realpath(ret->path, real))
+		ret->path = arena_str(mem, span_of(real));
+	if (!ret->path)
+		return err_set(e, ENOMEM, TR("out of memory", "内存不足"));
+	return read_root(mem, ret) ? 0 : err_set(e, ENOENT, TR("%s has no VERSION file beside it", "%s 旁没有 VERSION 文件"), ret->path);
+}
+
+const char *gocmd_toolchain(struct arena *mem, const struct gotool *t)
+{
+	CLEANUP(buf_free) struct buf text = { 0 }, path = { 0 };
+	const char *mode = gocmd_setting(mem, "GOTOOLCHAIN");
+
+	if (mode)
+		return mode;
+	path_join(&path, t->root, "go.env");
+	if (!path.bad && read_small(path.p, 65536, &text))
+		mode = line_setting(mem, buf_view(&text), "GOTOOLCHAIN");
+	return mode ? mode : "auto";
+}
+
 const char *gocmd_version(struct arena *mem, const struct argv *argv)
 {
 	struct gotool t;

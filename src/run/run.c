@@ -336,6 +336,8 @@ static int start_limits(struct run *x, struct err *e)
 		r = loop_timer(x->loop, x->began + c->timeout, 0, stop_timeout, x, &x->timeout, e);
 	if (r == 0 && c->stall)
 		r = loop_timer(x->loop, x->began + c->stall / 4, 0, stop_stall, x, &x->stall, e);
+	if (r == 0 && c->network_stall)
+		r = loop_timer(x->loop, x->began + NSEC_PER_SEC / 4, 0, stop_quiet, x, &x->quiet_timer, e);
 	if (r == 0 && c->tick)
 		r = loop_timer(x->loop, x->began + TICK_NSEC, TICK_NSEC, c->tick, c->ctx, NULL, e);
 	x->progress = x->began;

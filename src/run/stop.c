@@ -129,7 +129,7 @@ void stop_climb(struct run *x, enum rung from)
 		loop_timer_set(x->loop, x->ladder, now + (from == RUNG_KILL ? AGAIN_NSEC : x->grace));
 }
 
-static void limit_hit(struct run *x, enum end_stop stop, int64_t limit)
+void stop_limit(struct run *x, enum end_stop stop, int64_t limit)
 {
 	if (x->r->ending.stop == STOP_NONE) {
 		x->r->ending.stop = stop;
@@ -137,7 +137,8 @@ static void limit_hit(struct run *x, enum end_stop stop, int64_t limit)
 	}
 	loop_remove(x->loop, x->timeout);
 	loop_remove(x->loop, x->stall);
-	x->timeout = x->stall = NULL;
+	loop_remove(x->loop, x->quiet_timer);
+	x->timeout = x->stall = x->quiet_timer = NULL;
 	stop_climb(x, RUNG_QUIT);
 }
 
@@ -151,7 +152,7 @@ void stop_timeout(void *ctx, int64_t now)
 	if (now < due)
 		loop_timer_set(x->loop, x->timeout, due);
 	else
-		limit_hit(x, STOP_TIMEOUT, x->c->timeout);
+		stop_limit(x, STOP_TIMEOUT, x->c->timeout);
 }
 
 /*
@@ -191,7 +192,8 @@ void stop_stall(void *ctx, int64_t now)
 	if (relay_pending(&x->relay))
 		last = x->progress = now;
 	if (now - last >= x->c->stall) {
-		limit_hit(x, STOP_STALL, x->c->stall);
+		x->r->ending.network = stop_waits_for_network(x, now);
+		stop_limit(x, STOP_STALL, x->c->stall);
 		return;
 	}
 	if (part < 100 * NSEC_PER_MSEC)

@@ -14,6 +14,13 @@
 /* The state of one supervised run, shared by run.c (start to end), job.c (^Z and fg), stop.c (ending it) and outcome.c (the report). */
 
 #define NOTES_MAX 64
+#define QUIET_MAX 32
+
+struct quiet { /* a process that may wait for the network */
+	int pid;
+	uint64_t start, used;
+	int64_t io, since, seen;
+};
 
 enum rung { RUNG_NONE, RUNG_QUIT, RUNG_TERM, RUNG_KILL };
 
@@ -49,6 +56,9 @@ struct run {
 	struct watch *timeout, *stall;
 	int64_t progress;          /* last known progress other than output */
 	uint64_t work;             /* CPU ticks of processes below that have ended, when it was sampled */
+	struct watch *quiet_timer;
+	struct quiet quiet[QUIET_MAX];
+	int64_t quiet_looked;
 	int interrupts;
 	bool hurry;                /* asked to end while only left-overs are waited for */
 
@@ -73,9 +83,14 @@ void stop_climb(struct run *x, enum rung from);    /* begin the ladder, or go up
 void stop_again(struct run *x);                    /* the same once more, for those that are left */
 void stop_timeout(void *ctx, int64_t now);
 void stop_stall(void *ctx, int64_t now);
+void stop_limit(struct run *x, enum end_stop stop, int64_t limit);
 void stop_by_signal(struct run *x, const struct signalfd_siginfo *si);
 bool stop_is_ours(const struct run *x);            /* a signal death now is our doing */
 int stop_scan(struct run *x, struct tree *t);      /* the living processes below us */
+
+/* quiet.c */
+void stop_quiet(void *ctx, int64_t now);
+bool stop_waits_for_network(struct run *x, int64_t now); /* one of those it watches has done so for half of the limit */
 
 /* job.c */
 void job_resume(struct run *x);                    /* we were continued: so is the command */

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "alert/channel.h"
+#include "base/base64.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/time.h"

@@ -1,10 +1,13 @@
-#include "alert/job.h"
+#include "net/failure.h"
+
+#include "base/lang.h"
 #include "base/mem.h"
+#include "net/curl.h"
 
 /* In words of our own: libcurl's may hold the address. */
 /* clang-format off */
 static const struct {
-	CURLcode code;
+	int code;
 	enum transport transport;
 	struct tx why;
 } failures[] = {
@@ -56,7 +59,7 @@ static const struct {
 };
 /* clang-format on */
 
-enum transport failure_transport(CURLcode code)
+enum transport failure_transport(int code)
 {
 	for (size_t i = 0; i < ARRAY_LEN(failures); i++)
 		if (failures[i].code == code)
@@ -64,7 +67,7 @@ enum transport failure_transport(CURLcode code)
 	return TRANSPORT_OTHER;
 }
 
-const char *failure_text(CURLcode code, long verify, bool connected)
+const char *failure_text(int code, long verify, bool connected)
 {
 	if (code == CURLE_OPERATION_TIMEDOUT && !connected)
 		return TR("no connection came about in time", "未在限时内建立连接");

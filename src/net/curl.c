@@ -1,8 +1,11 @@
-#include "alert/curl.h"
+#include "net/curl.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/dl.h"
 #include "base/mem.h"
@@ -21,7 +24,7 @@ static struct dl_library libcurl = {
 	.name = "libcurl", .files = files, .debian = "libcurl4", .fedora = "libcurl", .alpine = "libcurl", .arch = "curl", .symbols = symbols,
 	.n = ARRAY_LEN(symbols),
 };
-DL_NOTE("libcurl.so.4", "alert", "Alerts by HTTPS and mail");
+DL_NOTE("libcurl.so.4", "alert", "Alerts by HTTPS and mail, questions to module proxies");
 
 static unsigned users;
 
@@ -82,11 +85,11 @@ static void *wiped_zalloc(size_t count, size_t each)
 	return p ? memset(p, 0, count * each) : NULL;
 }
 
-int curl_use(struct err *e)
+int curl_use(const char *what_for, struct err *e)
 {
 	int r;
 
-	libcurl.what_for = TR("sending alerts", "发送告警");
+	libcurl.what_for = what_for;
 	r = dl_load(&libcurl, e);
 	if (r < 0)
 		return r;
@@ -100,4 +103,20 @@ void curl_leave(void)
 {
 	if (!--users)
 		cu.curl_global_cleanup();
+}
+
+bool net_is_loopback(const char *host)
+{
+	struct in6_addr six;
+	struct in_addr four;
+	char bare[64];
+
+	if (!strcasecmp(host, "localhost"))
+		return true;
+	if (inet_pton(AF_INET, host, &four) == 1)
+		return ntohl(four.s_addr) >> 24 == 127;
+	if (*host != '[' || strlen(host) >= sizeof(bare))
+		return false;
+	snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(host + 1, "]"), host + 1);
+	return inet_pton(AF_INET6, bare, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
 }
