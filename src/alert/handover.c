@@ -194,7 +194,7 @@ int handover_read(struct scopes *s, struct span text, struct err *e)
 struct secret_set *scope_find(const struct scopes *s, struct span run, const char *config, const char *project)
 {
 	for (const struct scope *x = s->first; x && run.n; x = x->next) {
-		if (span_eq(run, span_of(x->run)))
+		if (span_eq(run, span_of(x->run)) && !strcmp(x->config, config)) /* a row that names another file has no claim to them */
 			return x->set;
 	}
 	for (const struct scope *x = s->first; x; x = x->next) {

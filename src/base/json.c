@@ -187,8 +187,11 @@ bool json_unescape(struct span body, struct buf *ret)
 
 static void skip_blank(struct json_in *j)
 {
-	while (j->at < j->text.n && strchr(" \t\r\n", j->text.p[j->at]) && j->text.p[j->at])
-		j->at++;
+	for (; j->at < j->text.n; j->at++) {
+		char c = j->text.p[j->at];
+		if (c != ' ' && c != '\t' && c != '\r' && c != '\n')
+			break;
+	}
 }
 
 static bool read_string(struct json_in *j)

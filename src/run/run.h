@@ -20,6 +20,7 @@ struct run_config {
 	bool pty;
 	bool relay_out, relay_err; /* copy the child's bytes to our own stdout / stderr untouched; else only `bytes` gets them */
 	int64_t timeout, stall, grace; /* ns; 0: none (grace: 2 s) */
+	bool redact;               /* … without secrets (base/redact.h, what is known) */
 	bool reap;                 /* end descendants that outlive the command, after grace */
 	bool nested;               /* put our `go` in front of PATH and hear of nested go commands */
 	const char *const *allow_masked; /* globs; NULL-terminated; may be NULL */

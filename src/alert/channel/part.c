@@ -23,7 +23,7 @@ int part_url(const struct channel_target *t, const char *by_default, const char 
 	struct span path = span_cut(&query, '?');
 
 	if (!path.n)
-		return err_set(e, EINVAL, TR("channel %s: it needs a url", "通道 %s：缺少 url"), t->name);
+		return err_set(e, EINVAL, TR("channel %s: it needs a url", "渠道 %s：缺少 url"), t->name);
 	while (path.n && path.p[path.n - 1] == '/')
 		path.n--;
 	buf_need(&ret->url, path.n + query.n + strlen(tail) + t->secret.n + 64); /* it may hold a secret: grown once */
