@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "alert/delivering.h"
@@ -33,6 +34,7 @@
 #define STALLED NSEC_PER_SEC
 #define STEP (20 * NSEC_PER_MSEC)
 #define SLEEP_MAX (30 * NSEC_PER_SEC)
+#define FAILING_MAX (600 * NSEC_PER_SEC) /* an outbox that cannot be read */
 
 /* ---- what came of it ---- */
 
@@ -500,13 +502,42 @@ static bool readable(struct span json, struct err *e)
 	return true;
 }
 
-/* An escalation is for what nobody has seen to. When that cannot be told, it goes. */
+/* An escalation, or the digest of a storm, is for what nobody has seen to. When that cannot be told, it goes. */
 static bool is_wanted(struct deliver *d, struct span alert)
 {
 	struct span key;
 	struct err e;
 
 	return !json_find(alert, "key", &key) || told_open(d->s, key, &e) != 0;
+}
+
+/* What must come after another is put back. 1: it is not to be sent now. */
+static int take_turn(struct deliver *d, const struct alert_row *a, const struct owed_body *o)
+{
+	const char *why = "";
+	int64_t at = 0;
+
+	switch (turn_of(d, a, o, &d->holds_mem, &at, &why)) {
+	case TURN_NOW: return 0;
+	case TURN_NEVER: return settle_row(d, a, ALERT_DELIVERED, why) < 0 ? -EIO : 1;
+	case TURN_STUCK: return settle_row(d, a, ALERT_MISCONFIGURED, why) < 0 ? -EIO : 1;
+	case TURN_LATER: break;
+	}
+	if (!mem_grow(&d->holds, &d->cap_holds, d->n_holds, sizeof(*d->holds)))
+		return -ENOMEM;
+	struct alert_held *h = &d->holds[d->n_holds++];
+	*h = (struct alert_held){ .next = at, .why = why };
+	snprintf(h->id, sizeof(h->id), "%.*s", SPAN_ARG(span_head(a->id, 26)));
+	return 1;
+}
+
+static int put_back(struct deliver *d, struct err *e)
+{
+	int r = d->n_holds ? outbox_hold(d->s, d->holds, d->n_holds, d->by, time_wall(), e) : 0;
+
+	d->n_holds = 0;
+	arena_free(&d->holds_mem);
+	return r;
 }
 
 static int take_row(void *ctx, const struct alert_row *a)
@@ -519,8 +550,11 @@ static int take_row(void *ctx, const struct alert_row *a)
 
 	if (owed_read(a->body, &mem, &o, &e) < 0 || !readable(o.alert, &e))
 		return e.code == ENOMEM ? -ENOMEM : settle_row(d, a, ALERT_DEAD, e.msg);
-	if (o.escalates && !is_wanted(d, o.alert))
+	if ((o.escalates || o.storm) && !is_wanted(d, o.alert))
 		return settle_row(d, a, ALERT_DELIVERED, TR("not sent: it was acknowledged, or is over", "未发送：已确认或已恢复"));
+	int turn = take_turn(d, a, &o);
+	if (turn)
+		return turn < 0 ? turn : 0;
 	if (o.storm && told_storm(d->s, o.alert, &storm, &e) == 0)
 		o.alert = buf_view(&storm);
 	const char *config = arena_str(&mem, o.config.n ? o.config : S("")), *project = arena_str(&mem, o.project.n ? o.project : S("")), *name = arena_str(&mem, a->channel);
@@ -550,9 +584,12 @@ static int lease(struct deliver *d)
 	make_room(d);
 	while (d->n_queued < QUEUE_MAX || sent_misses(d)) {
 		int n = outbox_lease(d->s, d->by, time_wall(), LEASE, BATCH, take_row, d, &e);
+		size_t held = d->n_holds;
+		int r = put_back(d, &e);
+		n = n >= 0 && r < 0 ? r : n;
 		if (n < 0 && d->o->said)
 			d->o->said(d->o->ctx, e.msg);
-		if (n < BATCH)
+		if (n < BATCH || held == BATCH) /* what is under way goes on meanwhile */
 			return n < 0 ? n : 0;
 	}
 	return 0;
@@ -651,15 +688,28 @@ static void hasten(struct deliver *d)
 	}
 }
 
+/*
+ * Its file was deleted, or another has its name (a machine that is cleaned, an outbox that was moved): nobody will ever owe
+ * anything here, and who asks for us means another one.
+ */
+static bool is_gone(struct deliver *d)
+{
+	struct stat st;
+
+	if (stat(d->o->outbox, &st) < 0 ? errno == ENOENT || errno == ENOTDIR : st.st_dev != d->dev || st.st_ino != d->ino)
+		d->gone = true;
+	return d->gone;
+}
+
 static void hear(struct deliver *d)
 {
 	struct err e = { 0 };
 	int r = 1;
 
-	while (d->sock >= 0 && r == 1) {
+	while (d->sock >= 0 && r == 1 && !is_gone(d)) {
 		r = handover_accept(d->sock, &d->scopes, &e);
 		if (r)
-			d->busy_at = time_mono();
+			d->busy_at = d->heard_at = time_mono();
 		if (r == 1)
 			hasten(d);
 	}
@@ -700,11 +750,17 @@ static bool is_idle(struct deliver *d)
 	return outbox_next(d->s, &due, &e) == 0 && due == INT64_MAX && time_mono() - d->busy_at >= d->o->idle;
 }
 
+/* A service stays, whatever comes; who was started by a run is started by the next one. */
+static bool is_hopeless(const struct deliver *d)
+{
+	return d->failing_at && d->o->idle >= 0 && time_mono() - d->failing_at > FAILING_MAX;
+}
+
 static bool once_over(const struct deliver *d)
 {
 	int64_t now = time_wall();
 
-	if (d->n_flying)
+	if (d->n_flying || turn_is_near(d))
 		return false;
 	for (const struct channel_state *c = d->channels; c; c = c->next) {
 		if (c->first && c->wait_until <= now)
@@ -718,7 +774,9 @@ static void work(struct deliver *d, const sigset_t *mask)
 	for (;;) {
 		d->stop |= is_told();
 		hear(d);
+		d->stop |= is_gone(d) || is_hopeless(d);
 		int taken = d->stop ? 0 : lease(d);
+		d->failing_at = taken >= 0 ? 0 : d->failing_at ? d->failing_at : time_mono();
 		if (!d->stop)
 			pump(d);
 		bool http = http_flies(d);
@@ -732,7 +790,7 @@ static void work(struct deliver *d, const sigset_t *mask)
 		if (d->o->idle >= 0 && !d->o->once && is_idle(d))
 			break;
 		if (!http)
-			wait_for(d, taken < 0 ? NSEC_PER_SEC : d->o->once && !d->n_flying ? 0 : sleep_time(d), mask);
+			wait_for(d, taken < 0 ? NSEC_PER_SEC : d->o->once && !d->n_flying && !turn_is_near(d) ? 0 : sleep_time(d), mask);
 	}
 	let_go(d, d->stop ? TR("the deliverer was told to end", "投递进程收到结束信号") : TR("it waits for its channel", "等待渠道可用"));
 	for (int i = 0; i < 10 && settle(d) < 0; i++)
@@ -795,8 +853,14 @@ static void set_signals(sigset_t *mask)
 
 static int open_all(struct deliver *d, struct err *e)
 {
+	struct stat st;
+
 	int r = store_open(d->o->outbox, STORE_CREATE | STORE_SMALL, &d->s, e);
 
+	if (r == 0 && stat(d->o->outbox, &st) == 0) {
+		d->dev = st.st_dev;
+		d->ino = st.st_ino;
+	}
 	if (r == 0)
 		r = outbox_release(d->s, time_wall(), e);
 	if (r == 0)
@@ -823,7 +887,7 @@ static bool may_leave(struct deliver *d)
 	int64_t due = INT64_MAX;
 	struct err e;
 
-	handover_unlisten(d->o->outbox, d->sock);
+	handover_unlisten(d->gone ? NULL : d->o->outbox, d->sock);
 	d->sock = -1;
 	return d->stop || d->o->once || outbox_next(d->s, &due, &e) < 0 || due == INT64_MAX;
 }
@@ -848,7 +912,7 @@ static int serve(struct deliver *d, struct err *e)
 
 static void free_all(struct deliver *d)
 {
-	handover_unlisten(d->o->outbox, d->sock);
+	handover_unlisten(d->gone ? NULL : d->o->outbox, d->sock);
 	while (d->flying) {
 		struct bundle *b = d->flying;
 		d->flying = b->next;
@@ -871,6 +935,8 @@ static void free_all(struct deliver *d)
 		mem_free(c);
 	}
 	sent_free(d);
+	mem_free(d->holds);
+	arena_free(&d->holds_mem);
 	scopes_free(&d->scopes);
 	secrets_close(d->own.secrets);
 	limits_close(d->limits);
@@ -880,7 +946,7 @@ static void free_all(struct deliver *d)
 
 int deliver_run(const struct deliver_options *o, struct err *e)
 {
-	struct deliver d = { .o = o, .lock = -1, .sock = -1 };
+	struct deliver d = { .o = o, .lock = -1, .sock = -1, .began = time_mono() };
 	struct buf hand = { 0 };
 
 	secret_process();
@@ -910,7 +976,7 @@ int deliver_outbox(const char *flag, struct buf *ret, struct err *e)
 	}
 	span_skip(&file, S("sqlite://"));
 	if (span_find(file, S("://")) != SPAN_NONE)
-		return err_set(e, EINVAL, TR("the outbox is always a local file: '%s' is none", "发件箱必须是本地文件：“%s”不是"), name);
+		return err_set(e, EINVAL, TR("the outbox is always a local file: an address (%.*s…) is none", "发件箱必须是本地文件：地址（%.*s…）不是"), SPAN_ARG(span_head(file, span_find(file, S("://")) + 3))); /* what is behind may be a password */
 	char *cwd = file.n && file.p[0] != '/' ? getcwd(NULL, 0) : NULL;
 	path_join(ret, cwd ? cwd : "", file.p);
 	free(cwd);

@@ -38,7 +38,7 @@ void secret_set_unuse(struct secret_set *s); /* NULL is fine; the last one wipes
 
 int handover_lock(const char *outbox, struct err *e);   /* the descriptor; -EAGAIN: another has it */
 int handover_listen(const char *outbox, struct err *e); /* the socket's descriptor; called by who has the lock */
-void handover_unlisten(const char *outbox, int fd);
+void handover_unlisten(const char *outbox, int fd); /* outbox NULL: what has its name now is another's */
 int handover_accept(int fd, struct scopes *s, struct err *e); /* one connection: 1; 0: none waits */
 int handover_give(const char *outbox, struct span text, int64_t time_ns, struct err *e); /* to the living one; -ECONNREFUSED: there is none */
 
@@ -105,6 +105,12 @@ bool sent_misses(const struct deliver *d);                  /* some of a message
 void sent_before(struct deliver *d, struct bundle *b);      /* it leaves now: under its old id, or it is remembered */
 void sent_settled(struct deliver *d, const struct bundle *b);
 
+/* ---- what must come after another (turn.c) ---- */
+
+enum turn { TURN_NOW, TURN_LATER /* at *at */, TURN_NEVER, TURN_STUCK /* a person must see to what it ends first */ };
+enum turn turn_of(struct deliver *d, const struct alert_row *a, const struct owed_body *o, struct arena *mem, int64_t *at, const char **why);
+bool turn_is_near(const struct deliver *d);
+
 /* ---- sending (send.c) ---- */
 
 struct wire { /* connections with one set of options */
@@ -134,6 +140,14 @@ struct deliver {
 	struct sent *sent;
 	size_t n_flying, n_queued, n_done;
 	int64_t done_since, busy_at;
+	struct alert_held *holds; /* leased, but not to be sent yet: said when the batch is taken */
+	size_t n_holds, cap_holds;
+	struct arena holds_mem;
+	uint64_t dev, ino;     /* of the outbox's file */
+	bool gone;             /* it is not there any more, or another */
+	int64_t failing_at;    /* mono: since then it cannot be read; 0: it can */
+	int64_t heard_at;      /* mono: something was handed over */
+	int64_t began, held;   /* mono; wall: until then one waits for another that is being sent */
 	int lock, sock;
 	bool stop, undelivered, stuck;
 };

@@ -282,7 +282,7 @@ void handover_unlisten(const char *outbox, int fd)
 
 	if (fd < 0)
 		return;
-	if (address(outbox, &dir, &to, &none) == 0) {
+	if (outbox && address(outbox, &dir, &to, &none) == 0) {
 		unlink(to.sun_path);
 		fd_close(dir);
 	}
@@ -335,8 +335,8 @@ int handover_accept(int fd, struct scopes *s, struct err *e)
 	int r = read_all(peer, &text);
 	if (r == 0)
 		r = handover_read(s, buf_view(&text), e);
-	if (r == 0 && write(peer, "k", 1) < 0)
-		r = 0; /* it has left already */
+	if (r == 0)
+		(void)!write(peer, "k", 1); /* who has left already does not hear it */
 	handover_wipe(&text);
 	return 1;
 }

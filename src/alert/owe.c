@@ -33,21 +33,22 @@ struct owed_parts {
 static const struct note_field parts[] = {
 	PART(NOTE_SPAN, "schema", schema), PART(NOTE_SPAN, "config", body.config), PART(NOTE_SPAN, "project", body.project),
 	PART(NOTE_SPAN, "group", body.group), PART(NOTE_TRUE, "escalates", body.escalates), PART(NOTE_TRUE, "storm", body.storm),
-	PART(NOTE_OBJECT, "alert", body.alert),
+	PART(NOTE_SPAN, "after", body.after), PART(NOTE_OBJECT, "alert", body.alert),
 };
 #undef PART
 
-static void write_owed(const char *config, const struct owed_body *o, struct buf *ret)
+void owed_write(const struct owed_body *o, struct buf *ret)
 {
 	struct owed_parts x = { .schema = S("tocsin.owed/1"), .body = *o };
 
-	x.body.config = span_of(config && *config ? config : NULL);
+	if (!o->config.n)
+		x.body.config = (struct span){ 0 };
 	note_write(parts, ARRAY_LEN(parts), &x, ret);
 }
 
 void owed_json(const char *config, const char *project, const char *group, bool escalates, struct span alert, struct buf *ret)
 {
-	write_owed(config, &(struct owed_body){ .project = span_of(project), .group = span_of(group), .escalates = escalates, .alert = alert }, ret);
+	owed_write(&(struct owed_body){ .config = span_of(config), .project = span_of(project), .group = span_of(group), .escalates = escalates, .alert = alert }, ret);
 }
 
 int owed_read(struct span json, struct arena *mem, struct owed_body *ret, struct err *e)
@@ -454,7 +455,8 @@ static int lead_with(struct owing *w, enum alert_kind kind)
 	return 0;
 }
 
-static int add_row(struct owing *w, const struct route_hit *h)
+/* after: the row before it, about the same thing; NULL: none. */
+static int add_row(struct owing *w, const struct route_hit *h, const char *after)
 {
 	CLEANUP(buf_free) struct buf json = { 0 }, body = { 0 }, config = { 0 };
 	char id[27];
@@ -462,7 +464,8 @@ static int add_row(struct owing *w, const struct route_hit *h)
 	w->alert.level = h->level;
 	alert_json(&w->alert, &json);
 	owe_config_path(w->c, &config);
-	write_owed(buf_str(&config), &(struct owed_body){ .project = span_of(w->alert.project), .group = span_of(h->group), .escalates = h->escalates, .storm = w->storm, .alert = buf_view(&json) }, &body);
+	owed_write(&(struct owed_body){ .config = buf_view(&config), .project = span_of(w->alert.project), .group = span_of(h->group), .escalates = h->escalates, .storm = w->storm,
+					.after = span_of(after), .alert = buf_view(&json) }, &body);
 	ulid_make(w->o->now, id);
 	struct alert_owed row = { .id = keep(w, id), .run = w->alert.run, .channel = keep(w, h->channel), .body = arena_span(w->mem, buf_view(&body)), .not_before = h->not_before };
 	if (json.bad || body.bad || config.bad || !row.id || !row.channel || !row.body.p || !mem_grow(&w->rows, &w->cap, w->n, sizeof(*w->rows)) ||
@@ -475,8 +478,26 @@ static int add_row(struct owing *w, const struct route_hit *h)
 	return 0;
 }
 
+/* What this channel was told before about what leads this alert; NULL: nothing. */
+static const char *row_before(const struct owing *w, const char *channel, char id[27])
+{
+	const struct owed *early = w->o->before;
+
+	for (size_t i = 0; told_early(w) && i < early->n; i++) {
+		if (!strcmp(early->channels[i], channel))
+			return early->ids[i];
+	}
+	for (size_t i = 0; i < w->n_subjects; i++) {
+		const struct subject *x = &w->subjects[i];
+		if (same(x->key, w->alert.key))
+			return x->told && was_told(&x->past, channel, id) ? id : NULL;
+	}
+	return NULL;
+}
+
 static int add_rows(struct owing *w)
 {
+	char id[27];
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < w->n_hits; i++) {
@@ -484,7 +505,7 @@ static int add_rows(struct owing *w)
 		if (again && w->hits[i].escalates) /* it is on its way */
 			continue;
 		w->alert.kind = again ? ALERT_FOLLOWUP : ALERT_FAILED;
-		r = add_row(w, &w->hits[i]);
+		r = add_row(w, &w->hits[i], row_before(w, w->hits[i].channel, id));
 	}
 	return r;
 }
@@ -550,7 +571,7 @@ static int owe_storm(struct owing *w, const struct subject *x)
 			hits[i].not_before = x->past.burst_at + STORM_NS;
 		w->alert = digest;
 		w->storm = true;
-		r = add_row(w, &hits[i]);
+		r = add_row(w, &hits[i], id);
 		w->storm = false;
 		w->alert = kept;
 	}
@@ -631,10 +652,12 @@ static int owe_failure(struct owing *w)
 
 /* ---- it is over ---- */
 
-/* One that was sent; not one that was let go. */
+/* One that was sent, or may have been; not one that was let go. */
 static int find_sent(void *ctx, const struct alert_row *a)
 {
-	*(bool *)ctx = a->state == ALERT_DELIVERED && !a->error.n;
+	bool maybe = a->state == ALERT_LEASED || a->state == ALERT_AMBIGUOUS || (a->state == ALERT_PENDING && a->attempts > 0);
+
+	*(bool *)ctx = maybe || (a->state == ALERT_DELIVERED && !a->error.n);
 	return 0;
 }
 
@@ -680,6 +703,7 @@ static int owe_recovery(struct owing *w, struct told *t)
 {
 	struct alert_item item = { .cause = t->cause, .severity = "error", .title = t->title, .package = t->package, .fingerprint = t->key, .count = t->count + 1 };
 	struct alert *a = &w->alert;
+	char id[27];
 	int r = 0;
 
 	t->over = true;
@@ -692,7 +716,7 @@ static int owe_recovery(struct owing *w, struct told *t)
 		if (!hears_recovery(w, t, &h))
 			continue;
 		h.escalates = false;
-		r = add_row(w, &h);
+		r = add_row(w, &h, was_told(t, h.channel, id) ? id : NULL);
 	}
 	a->items = NULL;
 	a->n_items = 0;
@@ -791,7 +815,7 @@ int alert_owe_to(struct store *outbox, const struct config *c, const struct aler
 	for (size_t i = 0; r == 0 && channels && channels[i]; i++)
 		list_add(w.mem, &all, channels[i]);
 	for (size_t i = 0; r == 0 && i < all.n; i++)
-		r = add_row(&w, &(struct route_hit){ .channel = all.v[i], .level = a->level ? a->level : "L1" });
+		r = add_row(&w, &(struct route_hit){ .channel = all.v[i], .level = a->level ? a->level : "L1" }, NULL);
 	if (r == 0 && w.n)
 		r = outbox_owe(outbox, w.rows, w.n, NULL, 0, now, e);
 	w.alert = (struct alert){ 0 }; /* the caller's */

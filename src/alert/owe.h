@@ -13,8 +13,10 @@ struct owed_body {
 	struct span project, group; /* absent: none */
 	bool escalates;      /* only if nobody has acknowledged it and it is not over */
 	bool storm;          /* how often it was seen is known when it is sent */
+	struct span after;   /* the row that told this channel before about the same thing; absent: none */
 	struct span alert;   /* its JSON */
 };
+void owed_write(const struct owed_body *o, struct buf *ret); /* appends */
 void owed_json(const char *config, const char *project, const char *group, bool escalates, struct span alert, struct buf *ret);
 /* Strings are raw bodies of JSON strings, unescaped into mem. A plain tocsin.alert/1 is fine too. */
 int owed_read(struct span json, struct arena *mem, struct owed_body *ret, struct err *e);
@@ -83,6 +85,8 @@ int told_list(struct store *outbox, told_fn *fn, void *ctx, struct err *e);
 /* Nobody is told again about this thing and what its alert told along with it, and it does not escalate, until it is over. -ENOENT: nothing was told. */
 int alert_ack(struct store *outbox, const char *key, const char *who, struct err *e);
 int told_open(struct store *outbox, struct span key, struct err *e); /* 1: nobody has acknowledged it and it is not over; 0 */
+/* 1: since then (wall) this channel was told, by an alert of its own, that it is wrong; 0 */
+int told_again(struct store *outbox, struct span key, struct span channel, int64_t since, struct err *e);
 /* The digest of a storm (owed_body.storm) with what it comes to by now: how often it was seen since it was told. Appends; 1: as it was. */
 int told_storm(struct store *outbox, struct span alert, struct buf *ret, struct err *e);
 /* The file that was named by --config or TOCSIN_CONFIG, absolute; "" when none was. Appends. */

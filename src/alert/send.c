@@ -46,7 +46,7 @@ int send_config(struct deliver *d, const char *path, struct config **ret, struct
 
 	if (!k)
 		return err_set(e, ENOMEM, TR("out of memory", "内存不足"));
-	if (!k->config || now - k->read_at > CONFIG_FRESH) {
+	if (!k->config || now - k->read_at > CONFIG_FRESH || k->read_at < d->heard_at) { /* who speaks to us may have changed it */
 		int r = config_load(name, "/", &fresh, e);
 		if (r < 0 && !k->config)
 			return r;

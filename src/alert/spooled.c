@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "alert/note.h"
 #include "base/mem.h"
@@ -73,7 +74,9 @@ static int take(struct taking *t, struct span json, const char *path, struct err
 	if (t->ids.n == before) /* a copy of a file that was read */
 		return 0;
 	owe_config_path(t->c, &config);
-	owed_json(buf_str(&config), o.project.p, o.group.n ? o.group.p : NULL, o.escalates, o.alert, &body);
+	o.config = buf_view(&config);
+	o.storm = false; /* what it counts is there, not here */
+	owed_write(&o, &body);
 	if (body.bad || config.bad || !list_add(mem, t->paths, path))
 		return no_memory(e);
 	const struct alert_owed row = { .id = x.id.p, .run = x.run.p, .channel = x.channel.p, .body = buf_view(&body) };
@@ -99,22 +102,39 @@ static int take_file(struct taking *t, const char *dir, const char *name)
 	return why && list_add(mem, &t->ret->notes, why) ? 0 : no_memory(e);
 }
 
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The oldest first: what ends something comes after it, also where a deliverer is at work already. */
+static int names_in(const char *dir, struct arena *mem, struct list *ret, struct err *e)
+{
+	DIR *d = opendir(dir);
+	bool good = true;
+
+	if (!d)
+		return err_set(e, errno, TR("read '%s': %m", "无法读取“%s”：%m"), dir);
+	for (struct dirent *x; good && ret->n < FILES_MAX && (x = readdir(d));) {
+		const char *name = span_ends(span_of(x->d_name), S(".json")) ? arena_str(mem, span_of(x->d_name)) : "";
+		good = name && (!*name || list_add(mem, ret, name));
+	}
+	closedir(d);
+	if (ret->n)
+		qsort(ret->v, ret->n, sizeof(*ret->v), by_name);
+	return good ? 0 : no_memory(e);
+}
+
 int spooled_owe(struct store *outbox, const struct config *c, const char *dir, int64_t now, struct owed *ret, struct list *paths, struct err *e)
 {
 	struct taking t = { .outbox = outbox, .c = c, .now = now, .ret = ret, .paths = paths, .e = e };
-	int r = 0, n = 0;
+	CLEANUP(arena_free) struct arena mem = { 0 };
+	struct list names = { 0 };
 
 	*ret = (struct owed){ 0 };
-	DIR *d = opendir(dir);
-	if (!d)
-		return err_set(e, errno, TR("read '%s': %m", "无法读取“%s”：%m"), dir);
-	for (struct dirent *x; r == 0 && n < FILES_MAX && (x = readdir(d));) {
-		if (!span_ends(span_of(x->d_name), S(".json")))
-			continue;
-		r = take_file(&t, dir, x->d_name);
-		n++;
-	}
-	closedir(d);
+	int r = names_in(dir, &mem, &names, e);
+	for (size_t i = 0; r == 0 && i < names.n; i++)
+		r = take_file(&t, dir, names.v[i]);
 	ret->ids = t.ids.v;
 	ret->n = t.ids.n;
 	if (r == 0 && !ret->n && ret->notes.n)

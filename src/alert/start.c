@@ -64,7 +64,7 @@ static void become(const char *outbox, char **env, int secrets)
 	const char *const argv[] = { "tocsin", "deliver", "--outbox", outbox, "--idle", "10s", "--secrets-fd", "3", NULL };
 	struct sigaction act = { .sa_handler = SIG_DFL };
 	sigset_t none;
-	int null = open("/dev/null", O_RDWR);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC); /* above 2, which are open in every process of ours */
 
 	for (int sig = 1; sig < NSIG; sig++)
 		sigaction(sig, &act, NULL);

@@ -94,6 +94,24 @@ int told_open(struct store *outbox, struct span key, struct err *e)
 	return r < 0 ? r : r == 1 || (!t.acked && !t.over);
 }
 
+int told_again(struct store *outbox, struct span key, struct span channel, int64_t since, struct err *e)
+{
+	CLEANUP(arena_free) struct arena mem = { 0 };
+	struct told t = { 0 };
+
+	int r = told_get(outbox, key, &mem, &t, e);
+	if (r < 0)
+		return r;
+	if (r == 1 || t.over || t.of || t.at <= since)
+		return 0;
+	for (struct span rest = span_of(t.rows ? t.rows : ""); rest.n;) {
+		struct span one = span_cut(&rest, ' ');
+		if (span_eq(span_cut(&one, '='), channel))
+			return 1;
+	}
+	return 0;
+}
+
 int told_storm(struct store *outbox, struct span alert, struct buf *ret, struct err *e)
 {
 	CLEANUP(arena_free) struct arena mem = { 0 };

@@ -122,8 +122,7 @@ static int hex4(struct span s, size_t at)
 	if (at + 4 > s.n)
 		return -1;
 	for (size_t i = at; i < at + 4; i++) {
-		char c = s.p[i];
-		int d = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+		int d = hex_digit(s.p[i]);
 		if (d < 0)
 			return -1;
 		v = v * 16 + d;

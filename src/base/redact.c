@@ -2,7 +2,6 @@
 
 #include <endian.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <sys/mman.h>
 
 #include "base/mem.h"
@@ -187,14 +186,15 @@ static bool match(const struct scan *s, size_t at, struct look *l)
 static bool learn_value(struct redact *x, struct span value)
 {
 	CLEANUP(buf_free) struct buf plain = { 0 };
-	unsigned high, low;
 
 	if (!redact_is_telling(value))
 		return true;
 	if (!redact_add_value(x, value, "secret") || !buf_need(&plain, value.n))
 		return false;
 	for (size_t i = 0; i < value.n; i++) {
-		if (value.p[i] == '%' && i + 2 < value.n && sscanf(value.p + i + 1, "%1x%1x", &high, &low) == 2) {
+		bool coded = value.p[i] == '%' && i + 2 < value.n;
+		int high = coded ? hex_digit(value.p[i + 1]) : -1, low = coded ? hex_digit(value.p[i + 2]) : -1;
+		if (high >= 0 && low >= 0) {
 			buf_addc(&plain, (char)(high << 4 | low));
 			i += 2;
 		} else {

@@ -10,11 +10,6 @@ struct step {
 	size_t text, value;
 };
 
-static int hex(unsigned char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
-
 static bool step_raw(struct look *l, size_t i, struct span v, struct step *ret)
 {
 	*ret = (struct step){ 1, 1 };
@@ -28,7 +23,7 @@ static bool step_percent(struct look *l, size_t i, struct span v, struct step *r
 		return true;
 	if (look_at(l, i) != '%')
 		return false;
-	int high = hex(look_at(l, i + 1)), low = high < 0 ? -1 : hex(look_at(l, i + 2));
+	int high = hex_digit(look_at(l, i + 1)), low = high < 0 ? -1 : hex_digit(look_at(l, i + 2));
 	ret->text = 3;
 	return low >= 0 && (high << 4 | low) == (unsigned char)v.p[0];
 }
@@ -37,7 +32,7 @@ static bool read_unit(struct look *l, size_t i, uint32_t *ret)
 {
 	*ret = 0;
 	for (size_t k = 0; k < 4; k++) {
-		int digit = hex(look_at(l, i + k));
+		int digit = hex_digit(look_at(l, i + k));
 		if (digit < 0)
 			return false;
 		*ret = *ret << 4 | (uint32_t)digit;

@@ -135,7 +135,9 @@ static int owe(struct session *s, const struct report *r, const struct owe *how,
 	int64_t due = INT64_MAX;
 	struct err none;
 
-	int n = outbox ? 0 : store_open(s->alarm->outbox, STORE_CREATE, &outbox, e);
+	/* The command's output waits meanwhile; and who could not record the run has waited already. */
+	unsigned haste = how->early || !s->store ? STORE_HASTY : 0;
+	int n = outbox ? 0 : store_open(s->alarm->outbox, STORE_CREATE | haste, &outbox, e);
 	if (n == 0)
 		n = alert_owe(outbox, s->config, r, how, ret, e);
 	s->alarm->is_owed = n == 0 && (ret->n || (outbox_next(outbox, &due, &none) == 0 && due != INT64_MAX));

@@ -333,7 +333,7 @@ static void walk(struct picture *p, struct span json)
 		} else if (t == JSON_OBJ_END || t == JSON_ARR_END) {
 			path.len = base[j.depth + 1];
 			if (t == JSON_OBJ_END && !strcmp(p->type, "slack"))
-				slack_end(p, buf_view(&path));
+				slack_end(p, (struct span){ buf_str(&path), path.len });
 		} else if (t == JSON_KEY) {
 			path.len = base[j.depth];
 			buf_adds(&path, path.len ? "." : "");

@@ -354,6 +354,41 @@ static int pick_named(struct alert_task *t, const struct args *a, struct picked 
 	return r;
 }
 
+struct following {
+	struct picked *p;
+	struct arena mem;
+	size_t named;
+};
+
+static int pick_following(void *ctx, const struct alert_row *a)
+{
+	struct following *f = ctx;
+	struct owed_body o;
+	struct err none;
+
+	if (owed_read(a->body, &f->mem, &o, &none) < 0 || !o.after.n)
+		return 0;
+	for (size_t i = 0; i < f->named; i++) {
+		if (span_eq(a->id, span_of(f->p->ids[i])))
+			return 0;
+	}
+	for (size_t i = 0; i < f->named; i++) {
+		if (span_eq(o.after, span_of(f->p->ids[i])))
+			return pick(f->p, a);
+	}
+	return 0;
+}
+
+/* What waits for a person only because of these: their ends. */
+static int pick_ends(struct alert_task *t, struct picked *p, struct err *e)
+{
+	struct following f = { .p = p, .named = p->n };
+	int r = outbox_list(t->s, alert_state_words[ALERT_MISCONFIGURED], pick_following, &f, e);
+
+	arena_free(&f.mem);
+	return r;
+}
+
 /* All were put into one state. */
 static void put_changed(struct alert_task *t, const struct picked *p, enum alert_state state)
 {
@@ -415,6 +450,8 @@ static int run_retry(void *values, const struct args *a)
 	if (r)
 		return r;
 	r = o->all ? outbox_list(t.s, NULL, pick, &p, &e) : pick_named(&t, a, &p, &e);
+	if (r == 0 && !o->all)
+		r = pick_ends(&t, &p, &e);
 	if (r == 0)
 		r = retry_all(&t, &p, &e);
 	if (r == 0 && p.n)

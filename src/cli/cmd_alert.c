@@ -88,10 +88,12 @@ const struct config_channel *alert_channel(const struct alert_task *t, const cha
 {
 	CLEANUP(buf_free) struct buf names = { 0 };
 	const struct config *c = t->config;
-	const struct config_channel *one = name ? config_channel_named(c, name) : c->n_channels == 1 ? &c->channels[0] : NULL;
+	const struct config_channel *one = name ? config_channel_named(c, name) : NULL;
 
 	if (one)
 		return one;
+	if (!name && c->n_channels == 1)
+		return c->channels;
 	for (size_t i = 0; i < c->n_channels; i++)
 		buf_addf(&names, "%s%s", i ? TR(", ", "、") : "", c->channels[i].name);
 	if (!c->n_channels)

@@ -181,20 +181,22 @@ int outbox_settle(struct store *s, const char *id, const char *by, enum alert_st
 struct listing {
 	alert_fn *fn;
 	void *ctx;
+	size_t n;
 };
 
 static int list_row(void *ctx, const struct db_value *row, size_t n)
 {
-	const struct listing *l = ctx;
+	struct listing *l = ctx;
 	struct alert_row a;
 
 	alert_from(row, &a);
+	l->n++;
 	return l->fn(l->ctx, &a);
 }
 
 int outbox_list(struct store *s, const char *state, alert_fn *fn, void *ctx, struct err *e)
 {
-	struct listing l = { fn, ctx };
+	struct listing l = { .fn = fn, .ctx = ctx };
 	int64_t n = state ? db_query(s->db, "SELECT " ALERT_COLUMNS " FROM alert WHERE state = ?1 ORDER BY created, id", DB_ARGS(db_textz(state)), list_row, &l, e)
 			  : db_query(s->db, "SELECT " ALERT_COLUMNS " FROM alert ORDER BY created, id", NULL, 0, list_row, &l, e);
 
@@ -318,6 +320,30 @@ int outbox_settle_all(struct store *s, const char *const *ids, size_t n, const c
 	return n ? store_transact(s, settle_all, &(struct settling){ ids, n, by, error, state, next, now }, e) : 0;
 }
 
+struct holding {
+	const struct alert_held *v;
+	size_t n;
+	const char *by;
+	int64_t now;
+};
+
+static int hold_all(struct store *s, void *ctx, struct err *e)
+{
+	const struct holding *x = ctx;
+	int64_t n = 0;
+
+	for (size_t i = 0; i < x->n && n >= 0; i++)
+		n = db_run(s->db, "UPDATE alert SET state = 'pending', attempts = attempts - 1, error = ?2, next_attempt = ?3, lease_until = 0, lease_by = NULL, updated = ?4"
+			   " WHERE id = ?1 AND state = 'leased' AND lease_by = ?5",
+			   DB_ARGS(db_textz(x->v[i].id), db_textz(x->v[i].why), db_int(x->v[i].next), db_int(x->now), db_textz(x->by)), e);
+	return n < 0 ? (int)n : 0;
+}
+
+int outbox_hold(struct store *s, const struct alert_held *v, size_t n, const char *by, int64_t now, struct err *e)
+{
+	return n ? store_transact(s, hold_all, &(struct holding){ v, n, by, now }, e) : 0;
+}
+
 int outbox_release(struct store *s, int64_t now, struct err *e)
 {
 	int64_t n = 0;
@@ -369,7 +395,7 @@ static bool is_id(const char *ref)
 int outbox_get(struct store *s, const char *ref, alert_fn *fn, void *ctx, struct err *e)
 {
 	CLEANUP(buf_free) struct buf like = { 0 };
-	struct listing l = { fn, ctx };
+	struct listing l = { .fn = fn, .ctx = ctx };
 	int64_t n = 0;
 
 	if (!is_id(ref) || strlen(ref) < 6)
@@ -377,6 +403,10 @@ int outbox_get(struct store *s, const char *ref, alert_fn *fn, void *ctx, struct
 	buf_addf(&like, "%s%%", ref);
 	if (like.bad)
 		return no_memory(e);
+	if (strlen(ref) == 26) { /* by way of the index */
+		n = db_query(s->db, "SELECT " ALERT_COLUMNS " FROM alert WHERE id = ?1", DB_ARGS(db_textz(ref)), list_row, &l, e);
+		return n < 0 ? (int)n : l.n ? 0 : err_set(e, ENOENT, TR("there is no alert %s", "没有告警 %s"), ref);
+	}
 	int r = db_get(s->db, "SELECT count(*) FROM alert WHERE id LIKE ?1", DB_ARGS(db_text(buf_view(&like))), 0, &n, e);
 	if (r < 0)
 		return r;

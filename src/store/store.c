@@ -57,10 +57,12 @@ static int open_db(const char *uri, unsigned flags, struct db **ret, struct err 
 	CLEANUP(buf_free) struct buf path = { 0 };
 	unsigned how = (flags & STORE_CREATE ? DB_CREATE : 0) | (flags & STORE_READONLY ? DB_READONLY : 0) | (flags & STORE_SMALL ? DB_SMALL : 0);
 
+	int64_t wait = flags & STORE_HASTY ? STORE_HASTE_NSEC : STORE_WAIT_NSEC;
+
 	if (is_postgres(span_of(uri)))
-		return postgres_open(uri, how, STORE_WAIT_NSEC, ret, e);
+		return postgres_open(uri, how, wait, ret, e);
 	int r = sqlite_path(uri, flags & STORE_CREATE, &path, e);
-	return r < 0 ? r : sqlite_open(buf_str(&path), how, STORE_WAIT_NSEC, ret, e);
+	return r < 0 ? r : sqlite_open(buf_str(&path), how, wait, ret, e);
 }
 
 int store_open(const char *uri, unsigned flags, struct store **ret, struct err *e)

@@ -16,9 +16,11 @@ enum store_flags {
 	STORE_CREATE = 1,     /* make it when it is not there */
 	STORE_READONLY = 2,
 	STORE_AS_IS = 4,      /* no migration: for `store migrate` and `store check` */
+	STORE_HASTY = 16,     /* no long wait for other writers: something else waits for us */
 	STORE_SMALL = 8,      /* for who lives long and reads a row once: little memory for pages */
 };
 #define STORE_WAIT_NSEC (INT64_C(5) * 1000000000) /* the longest wait for other writers or a server, a step */
+#define STORE_HASTE_NSEC (INT64_C(500) * 1000000)
 
 /* uri: a path, sqlite:///PATH, postgres://…; NULL or "": the user's own, below the state directory. */
 int store_open(const char *uri, unsigned flags, struct store **ret, struct err *e);
@@ -307,6 +309,13 @@ typedef int outbox_work(struct store *s, void *ctx, struct err *e);
 int outbox_alone(struct store *s, outbox_work *work, void *ctx, struct err *e);
 /* outbox_settle of many, in one transaction; those that are not `by`'s any more are passed over. Returns how many were settled. */
 int outbox_settle_all(struct store *s, const char *const *ids, size_t n, const char *by, enum alert_state state, const char *error, int64_t next, int64_t now, struct err *e);
+/* What was leased is not to be sent yet: it is due again at its time, and that was no attempt. All in one transaction. */
+struct alert_held {
+	char id[27];
+	int64_t next;
+	const char *why;
+};
+int outbox_hold(struct store *s, const struct alert_held *v, size_t n, const char *by, int64_t now, struct err *e);
 /* All that is leased is due again. Only for who knows that no sender of this outbox lives. */
 int outbox_release(struct store *s, int64_t now, struct err *e);
 /* A person wants it tried again, from the beginning: not while it is leased (ESTALE). */

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# suite: limit 300
+# suite: limit 900
 """What every answer, every silence and every broken connection of a channel comes to, through the deliverer: the state, the next
 attempt, the sentence in both languages, and that nothing is lost. The rows are those of the channels' own documentation."""
 import json
@@ -23,6 +23,8 @@ from tap import TOCSIN, done  # noqa: E402
 import tap  # noqa: E402
 
 TMP = tempfile.mkdtemp(prefix="tocsin-states-")
+PATIENCE = 4  # times what a quiet machine needs: who waits is done as soon as there is an outcome
+NAP = 100000 + os.getpid()  # seconds: how a sleep of ours is told from those of others
 BASE = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "TOCSIN_", "CI_", "GIT_", "LC_")) and k not in ("CI", "FORCE_COLOR", "LANG", "LANGUAGE")
         and not k.lower().endswith("_proxy")}
 BASE.update(LC_ALL="C.UTF-8", HOME=TMP, TMPDIR=TMP, XDG_CONFIG_HOME=os.path.join(TMP, "config"), XDG_STATE_HOME=os.path.join(TMP, "state"))
@@ -200,7 +202,7 @@ class Site:
         return self.rows()[text][0]
 
     def wait(self, text, good, seconds=20):
-        end = time.monotonic() + seconds
+        end = time.monotonic() + PATIENCE * seconds
         row = self.row(text)
         while not good(row) and time.monotonic() < end:
             time.sleep(0.05)
@@ -233,12 +235,15 @@ def url_of(e, kind, script, n):
     return f"{e.http}/do/{script}~{n}" + ("" if kind in ROOTED else f"/{WHERE[kind]}{n}")
 
 
-def start_table(e, site, rows):
-    for n, (name, kind, script, *_) in enumerate(rows):
-        config = site.channel(kind, "env:ROW_URL", MORE.get(kind, ""))
-        r = site.send(name, config, {"ROW_URL": url_of(e, kind, script, f"{site.env['TOCSIN_LANG']}{n}"), "ROW_SECRET": "0123456789abcdef0123456789abcdef"})
-        if r.returncode not in (0, 1):
-            check(False, f"{name}: is owed", r.stdout + r.stderr)
+def start_table(e, site, rows, sent):
+    try:
+        for n, (name, kind, script, *_) in enumerate(rows):
+            config = site.channel(kind, "env:ROW_URL", MORE.get(kind, ""))
+            r = site.send(name, config, {"ROW_URL": url_of(e, kind, script, f"{site.env['TOCSIN_LANG']}{n}"), "ROW_SECRET": "0123456789abcdef0123456789abcdef"})
+            if r.returncode not in (0, 1):
+                check(False, f"{name}: is owed", r.stdout + r.stderr)
+    finally:
+        sent.set()
 
 
 def judge_row(site, row, shown, state, wait, words):
@@ -277,10 +282,13 @@ def first_outcomes(site, names, seen):
     return len(seen) == len(names)
 
 
-def watch(site, names, seen, seconds=75):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and not (os.path.exists(site.outbox) and first_outcomes(site, names, seen)):
+def watch(site, names, seen, sent, seconds=75):
+    """Until each has an outcome; at most so long after all were sent."""
+    end = None
+    while (end is None or time.monotonic() < end) and not (os.path.exists(site.outbox) and first_outcomes(site, names, seen)):
         time.sleep(0.1)
+        if end is None and sent.is_set():
+            end = time.monotonic() + PATIENCE * seconds
 
 
 def table(e):
@@ -289,8 +297,10 @@ def table(e):
     names, seen = {r[0] for r in ROWS}, [{}, {}]
     sites[1].send(ROWS[0][0], sites[1].channel("webhook", "env:ROW_URL"), {"ROW_URL": e.http + "/do/hang/first"})  # so that both outboxes are there
     sites[0].send(ROWS[0][0], sites[0].channel("webhook", "env:ROW_URL"), {"ROW_URL": e.http + "/do/hang/first"})
-    work = [threading.Thread(target=watch, args=(site, names, s)) for site, s in zip(sites, seen)]
-    work += [threading.Thread(target=start_table, args=(e, site, ROWS[1:])) for site in sites]
+    work = []
+    for site, outcomes in zip(sites, seen):
+        sent = threading.Event()
+        work += [threading.Thread(target=watch, args=(site, names, outcomes, sent)), threading.Thread(target=start_table, args=(e, site, ROWS[1:], sent))]
     for t in work:
         t.start()
     for t in work:
@@ -312,13 +322,16 @@ def table(e):
 
 def many(site, rows, extra=None, seconds=30):
     """rows: (name, type, url, more, state, wait, words). As the table, in one language, with problems said row by row."""
-    names, seen = {r[0] for r in rows}, {}
+    names, seen, sent = {r[0] for r in rows}, {}, threading.Event()
     looking = None
-    for name, kind, url, more, *_ in rows:
-        site.send(name, site.channel(kind, url and "env:ROW_URL", more), dict({"ROW_URL": url or "", "ROW_SECRET": "0123456789abcdef"}, **(extra or {})))
-        if not looking:
-            looking = threading.Thread(target=watch, args=(site, names, seen, seconds))
-            looking.start()
+    try:
+        for name, kind, url, more, *_ in rows:
+            site.send(name, site.channel(kind, url and "env:ROW_URL", more), dict({"ROW_URL": url or "", "ROW_SECRET": "0123456789abcdef"}, **(extra or {})))
+            if not looking:
+                looking = threading.Thread(target=watch, args=(site, names, seen, sent, seconds))
+                looking.start()
+    finally:
+        sent.set()
     looking.join()
     for name, _, _, _, state, wait, words in rows:
         row, shown = seen.get(name, (None, ""))
@@ -616,7 +629,7 @@ def programs(e):
     os.mkdir(out)
     program = os.path.join(s.dir, "program")
     with open(program, "w", encoding="utf-8") as f:
-        f.write("#!/bin/sh\ncase $1 in big) head -c 20000000 /dev/zero; exit 0;; left) sleep 300 & exit 0;; hang) cat >/dev/null; exec sleep 300;; deaf) exec sleep 0.2;; esac\n"
+        f.write(f"#!/bin/sh\ncase $1 in big) head -c 20000000 /dev/zero; exit 0;; left) sleep {NAP} & exit 0;; hang) cat >/dev/null; exec sleep {NAP};; deaf) exec sleep 0.2;; esac\n"
                 f"cat >{out}/$1.json; env >{out}/$1.env; printf '%s\\n' \"$@\" >{out}/$1.argv; echo \"it said token ghp_abcdefghijklmnopqrstuvwxyz0123456789\"; exit ${{2:-0}}\n")
     os.chmod(program, 0o755)
     rows = [(f"exec: {what}", "exec", None, f"    command: [{program}, {', '.join(args)}]\n", state, wait, words) for what, args, state, wait, words in (
@@ -633,7 +646,7 @@ def programs(e):
     env = open(os.path.join(out, "zero.env"), encoding="utf-8").read()
     check("ROW_SECRET" not in env and "ROW_URL" not in env and "TOCSIN" not in env and "PATH=" in env, "its environment has no secret", env)
     check("ghp_" not in json.dumps([r for r, _ in seen.values()]), "nor is one that it prints kept")
-    alive = [p for p in filter(str.isdigit, os.listdir("/proc")) if os.path.exists(f"/proc/{p}/cmdline") and b"sleep\x00300" in open(f"/proc/{p}/cmdline", "rb").read()
+    alive = [p for p in filter(str.isdigit, os.listdir("/proc")) if os.path.exists(f"/proc/{p}/cmdline") and b"sleep\x00%d" % NAP in open(f"/proc/{p}/cmdline", "rb").read()
              and os.path.realpath(f"/proc/{p}/cwd") == "/"]
     check(len(alive) <= 2, "what hung was ended", alive)
     for pid in alive:

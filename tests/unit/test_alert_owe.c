@@ -243,7 +243,6 @@ static void spooled_rows_come_back(void **state)
 {
 	(void)state;
 	struct config *c = config_with("");
-	CLEANUP(arena_free) struct arena mem = { 0 };
 	const struct alert_row row = { .id = S("01ARZ3NDEKTSV4RRFFQ69G5FAV"), .run = S("RUN"), .channel = S("ops"),
 				       .body = S("{\"schema\":\"tocsin.owed/1\",\"project\":\"shop\",\"alert\":{\"schema\":\"tocsin.alert/1\",\"key\":\"k\"}}") };
 	struct alert_row back = { 0 };

@@ -307,7 +307,7 @@ static void memory_is_kept_to_us(void **state)
 	char flags[256];
 	struct span v;
 	struct err e;
-	int status;
+	int status = -1;
 
 	setenv("A5_HELD", "canary-4711", 1);
 	assert_int_equal(secret_get(s, "env:A5_HELD", &v, &e), 0);

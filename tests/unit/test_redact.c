@@ -273,6 +273,23 @@ static void test_values(void **state)
 	redact_free(NULL);
 }
 
+/* Of a URL: what it stands for is learned too. The text is no string, and a blank is no digit. */
+static void test_learned_url(void **state)
+{
+	static const char url[] = "q%20Tr0ub4dor%26% 3 4%3";
+	struct redact *x = redact_new();
+	char *value = mem_alloc(sizeof(url) - 1);
+	CLEANUP(buf_free) struct buf b = { 0 };
+
+	assert_true(x && value);
+	memcpy(value, url, sizeof(url) - 1);
+	assert_true(redact_learn_named(x, S("PASSWORD"), (struct span){ value, sizeof(url) - 1 }));
+	redact_text(x, S("a q Tr0ub4dor&% 3 4%3 b q%20Tr0ub4dor%26% 3 4%3 c"), &b);
+	assert_text("learned", buf_view(&b), "a [redacted:secret] b [redacted:secret] c");
+	mem_free(value);
+	redact_free(x);
+}
+
 /* `go test -json` cuts long lines: what is on the edge is seen, and every event stays one. */
 #define EVENT(t, o) "{\"Time\":\"2024-01-02T15:04:05Z\",\"Action\":\"output\",\"Package\":\"p\",\"Test\":\"" t "\",\"Output\":\"" o "\"}\n"
 
@@ -526,7 +543,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_positives), cmocka_unit_test(test_negatives), cmocka_unit_test(test_together),
-		cmocka_unit_test(test_values), cmocka_unit_test(test_events), cmocka_unit_test(test_encodings), cmocka_unit_test(test_learn), cmocka_unit_test(test_idle),    cmocka_unit_test(test_long),      cmocka_unit_test(test_held),
+		cmocka_unit_test(test_values), cmocka_unit_test(test_events), cmocka_unit_test(test_encodings), cmocka_unit_test(test_learn), cmocka_unit_test(test_learned_url), cmocka_unit_test(test_idle),    cmocka_unit_test(test_long),      cmocka_unit_test(test_held),
 		cmocka_unit_test(test_hostile),   cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_report),
 	};

@@ -115,13 +115,8 @@ static struct span first_error(struct span body, char *room, size_t size)
 	enum json_tok t;
 
 	while ((t = json_next(&j)) > JSON_END) {
-		if (here && t == JSON_STR) {
-			CLEANUP(buf_free) struct buf b = { 0 };
-			json_unescape(span_head(j.value, size), &b);
-			struct span s = utf8_head(buf_view(&b), size);
-			memcpy(room, s.p, s.n);
-			return (struct span){ room, s.n };
-		}
+		if (here && t == JSON_STR)
+			return part_unescaped(j.value, room, size);
 		here = (here && t == JSON_ARR) || (t == JSON_KEY && span_eq(j.value, S("errors")));
 	}
 	return part_said(body, "message", room, size);
