@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Speed and memory beside the tools that people use today, as ratios within one run.
 
-usage: bench.py [WORD…]     start, gotest, gotest-long, stream, log, nested, modules, record, store, postgres: only these
+usage: bench.py [WORD…]     start, gotest, gotest-long, stream, log, nested, modules, record, store, postgres, alerts: only these
 Environment: TOCSIN (build/tocsin); BENCH_MB, size of the generated files (500); BENCH_DIR, where they are kept;
-BENCH_FINDINGS, size of the store that is filled (200000; the full measure, some 15 minutes more, is 1000000).
+BENCH_FINDINGS, size of the store that is filled (200000; the full measure, some 15 minutes more, is 1000000);
+BENCH_ALERTS, how many alerts are sent and how many failures a storm has (10000).
 Prints a table and writes bench/results.md.
 """
 import os
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 
+import alerts
 import modules
 import store
 
@@ -41,6 +43,7 @@ class Row:
 
 
 FILL = os.path.join(os.path.dirname(TOCSIN), "bench", "store_fill")
+ALERT_FILL = os.path.join(os.path.dirname(TOCSIN), "bench", "alert_fill")
 
 
 def child_env(**more):
@@ -218,7 +221,7 @@ def bench_modules():
 
 BENCHES = {"start": bench_start, "gotest": bench_gotest, "gotest-long": bench_gotest_long, "stream": bench_stream, "log": bench_log, "nested": bench_nested, "modules": bench_modules,
            "record": lambda: store.bench_record(Row, TOCSIN), "store": lambda: store.bench_sqlite(Row, TOCSIN, FILL),
-           "postgres": lambda: store.bench_postgres(Row, TOCSIN, FILL)}
+           "postgres": lambda: store.bench_postgres(Row, TOCSIN, FILL), "alerts": lambda: alerts.bench(Row, TOCSIN, ALERT_FILL)}
 
 
 def machine():

@@ -268,6 +268,7 @@ static void make_key(struct maker *m, const struct report *r, struct alert *a)
 	uint64_t series = (uint64_t)store_series(r), branch = span_hash(span_of(r->ci.branch ? r->ci.branch : ""));
 	char text[40];
 
+	m->bad |= !series;
 	snprintf(text, sizeof(text), "%016llx", (unsigned long long)series);
 	a->series = keep_name(m, text);
 	snprintf(text, sizeof(text), "run-%016llx", (unsigned long long)(series ^ branch));

@@ -39,6 +39,7 @@ struct alert {
 	const char *series;    /* "the same command in the same place", as 16 hex digits (store_series); a pass of it on the same branch is a recovery */
 	const char *level;     /* "L1", "L2", "L3" */
 	bool early;            /* the run goes on */
+	bool repeat;           /* it may have arrived before; set while it is sent, never kept */
 	enum lang lang;        /* of summary, advice and said; the words for people are written in the language that is asked for where that can be */
 	int64_t at;            /* wall ns */
 	const char *run, *project, *branch, *commit, *job, *url, *actor, *pr, *ci, *go, *host;

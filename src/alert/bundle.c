@@ -95,6 +95,8 @@ bool bundle_absorb(struct bundle *to, struct bundle *from, int64_t now)
 
 	if (from->n > 1 || !bundle_join(to, &a, &o, now))
 		return false;
+	to->repeat |= from->repeat;
+	to->n_resent += from->n_resent;
 	bundle_free(from);
 	return true;
 }
@@ -104,12 +106,12 @@ void bundle_merge_queue(struct channel_state *c, int64_t now)
 	struct bundle *to = c->first;
 
 	for (struct bundle *b = c->first; b; b = b->next) { /* an existing digest takes them, not a second one */
-		if (b->n > 1 && !b->group)
+		if (!b->sent[0] && (to->sent[0] || (b->n > 1 && !b->group)))
 			to = b;
 	}
 	for (struct bundle **at = &c->first; *at;) {
 		struct bundle *b = *at, *next = b->next;
-		if (b == to || b->degraded || !bundle_absorb(to, b, now)) {
+		if (b == to || b->degraded || b->sent[0] || to->sent[0] || !bundle_absorb(to, b, now)) {
 			at = &b->next;
 			continue;
 		}
@@ -135,6 +137,7 @@ void bundle_free(struct bundle *b)
 	target_free(&b->target);
 	alert_free(&b->digest);
 	buf_free(&b->body);
+	buf_free(&b->taken);
 	mem_free(b->group);
 	mem_free(b->ids);
 	mem_free(b);

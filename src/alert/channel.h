@@ -35,6 +35,7 @@ struct request {
 	struct buf from, to;           /* SMTP: envelope; to: a line each. EXEC: argv, a line each, in `to` */
 	struct buf user, password;     /* SMTP AUTH */
 	bool degraded;                 /* already the plain, short form */
+	int64_t not_before;            /* HTTP and SMTP: mono ns, it waits until then; 0: at once */
 };
 void request_header(struct request *r, const char *name, struct span value); /* refuses CR and LF in either */
 void request_free(struct request *r);
@@ -46,6 +47,7 @@ enum answer_class {
 	ANSWER_CONFIG,     /* C: a person must change something; told through other channels */
 	ANSWER_PAYLOAD,    /* P: degrade to plain and short, then again */
 	ANSWER_AMBIGUOUS,  /* sent, answer not understood or not heard */
+	ANSWER_TAKEN,      /* what became of it is not known yet: to be asked (channel_ops.ask) */
 };
 struct response {
 	int transport;         /* 0; else what never came to an answer: enum transport */
@@ -59,6 +61,7 @@ struct response {
 struct answer {
 	enum answer_class class;
 	int64_t wait_ns;       /* LIMITED and RETRY: at least; 0: the usual */
+	bool partly;           /* DELIVERED, but not to all of them: text is to be kept */
 	char text[240];        /* one sentence for people: what it said and what to do; no secret, no caller's IP */
 };
 
@@ -74,6 +77,9 @@ struct channel_ops {
 	/* now: wall ns, of this attempt (signatures). degraded: plain and short. */
 	int (*make)(const struct channel_target *t, const struct alert *a, bool degraded, int64_t now, struct request *ret, struct err *e);
 	void (*judge)(const struct response *r, int64_t now, struct answer *ret);
+	/* For the answer ANSWER_TAKEN, else NULL. taken: the body of that answer; ret: the question; judge_asked: what is answered to it. */
+	int (*ask)(const struct channel_target *t, struct span taken, struct request *ret, struct err *e);
+	void (*judge_asked)(const struct response *r, int64_t now, struct answer *ret);
 };
 extern const struct channel_ops *const channels[CHANNEL_COUNT];
 const struct channel_ops *channel_find(const char *type);
@@ -85,6 +91,9 @@ void answer_http(const struct response *r, int64_t now, struct answer *ret);
 void answer_set(struct answer *a, enum answer_class class, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 struct span response_header(const struct response *r, const char *name); /* first one, trimmed; absent: none */
 int64_t retry_after(struct span value, int64_t now); /* seconds or HTTP date -> ns, clamped to 1 s … 1 h; 0: neither */
+int64_t ask_after(int asked); /* how long to wait before asking once more, when it was asked so often; 0: that was enough. 16 s in all */
+/* What is to be done with an answer that is still none when enough was asked. */
+void ask_given_up(struct answer *a);
 bool http_date(struct span text, int64_t *ret);      /* the three forms of RFC 9110; UTC */
 void percent_add(struct buf *b, struct span bytes); /* RFC 3986 unreserved stay */
 

@@ -37,6 +37,13 @@ struct deliver_hand { /* what a deliverer must know of a run */
  * descriptors, with only harmless variables. Takes at most 0.3 s, mostly a millisecond. What cannot be read here is not handed over.
  */
 int deliver_start(const struct deliver_hand *h, struct err *e);
+/*
+ * Where alerts are kept when the outbox cannot be written: a file in $TMPDIR, /tmp, $XDG_RUNTIME_DIR or /dev/shm, where there is room, in a folder for its
+ * owner only. Appends. make false: only if it is there already (-ENOENT).
+ */
+int deliver_stand_in(bool make, struct buf *ret, struct err *e);
+/* Before something is owed: a living one knows the secrets of its rows before it sees them. No living one: nothing happens. */
+void deliver_forewarn(const struct deliver_hand *h);
 
 /* ---- waiting for rows ---- */
 

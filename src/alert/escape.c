@@ -124,7 +124,7 @@ static bool opens_tag(const struct escape *x)
 
 static size_t run_of(const struct escape *x, char c) /* how many of it stand around here */
 {
-	size_t from = x->at, to = x->at;
+	size_t from = x->at, to = from;
 
 	while (from && x->all.p[from - 1] == c)
 		from--;

@@ -157,6 +157,11 @@ static struct span make_valid(struct reader *rd, struct span s)
 
 	buf_clear(&rd->clean);
 	for (size_t n; s.n; s = span_from(s, n)) {
+		for (n = 0; n < s.n && (signed char)s.p[n] > 0; n++)
+			;
+		buf_add(&rd->clean, s.p, n);
+		if (n)
+			continue;
 		n = utf8_decode(s, &cp);
 		if (cp == UTF8_BAD || cp == 0)
 			buf_adds(&rd->clean, "\xef\xbf\xbd");

@@ -194,7 +194,7 @@ int handover_read(struct scopes *s, struct span text, struct err *e)
 struct secret_set *scope_find(const struct scopes *s, struct span run, const char *config, const char *project)
 {
 	for (const struct scope *x = s->first; x && run.n; x = x->next) {
-		if (span_eq(run, span_of(x->run)))
+		if (span_eq(run, span_of(x->run)) && !strcmp(x->config, config)) /* a row that names another file has no claim to them */
 			return x->set;
 	}
 	for (const struct scope *x = s->first; x; x = x->next) {
@@ -282,7 +282,7 @@ void handover_unlisten(const char *outbox, int fd)
 
 	if (fd < 0)
 		return;
-	if (address(outbox, &dir, &to, &none) == 0) {
+	if (outbox && address(outbox, &dir, &to, &none) == 0) {
 		unlink(to.sun_path);
 		fd_close(dir);
 	}
@@ -335,8 +335,8 @@ int handover_accept(int fd, struct scopes *s, struct err *e)
 	int r = read_all(peer, &text);
 	if (r == 0)
 		r = handover_read(s, buf_view(&text), e);
-	if (r == 0 && write(peer, "k", 1) < 0)
-		r = 0; /* it has left already */
+	if (r == 0)
+		(void)!write(peer, "k", 1); /* who has left already does not hear it */
 	handover_wipe(&text);
 	return 1;
 }

@@ -294,6 +294,7 @@ static struct job *job_new(struct http *h, const struct request *q)
 	j->http = h;
 	j->kind = q->kind;
 	j->method = q->method ? q->method : "POST";
+	j->not_before = q->not_before;
 	j->answer_head.max = j->answer.max = RESPONSE_MAX + 1;
 	nodes = (struct curl_slist *)(j + 1);
 	at = (char *)(nodes + lines);
@@ -490,6 +491,8 @@ static bool set_options(CURL *c, struct http *h, struct job *j)
 		SET(CURLOPT_NOPROXY, "*");
 	else if (h->proxy)
 		SET(CURLOPT_PROXY, h->proxy);
+	if (!j->plain) /* of a plain one the body would be under way when the proxy asks */
+		SET(CURLOPT_PROXYAUTH, (long)CURLAUTH_ANY);
 	j->deadline = time_mono() + total;
 	return !bad && set_tls(c, h) && (mail ? set_mail(c, j) : set_http(c, j));
 }
@@ -541,13 +544,13 @@ static void job_response(struct job *j, CURLcode code, struct response *r)
 		status = j->status ? j->status : j->mail.step == MAIL_CONNECT ? status : 0;
 		r->why = refused_text(j);
 	} else {
-		/* It forgets what it had uploaded when it would like to begin again. */
-		r->sent = !j->body.n ? asked > 0 : uploaded >= (curl_off_t)j->body.n || (code == CURLE_SEND_FAIL_REWIND && j->body_at == j->body.n);
+		/* It forgets what it had uploaded when it begins again on a new connection, which then may not even come about. */
+		r->sent = !j->body.n ? asked > 0 : uploaded >= (curl_off_t)j->body.n || j->body_at == j->body.n;
 	}
 	if (code != CURLE_OK && proxy >= 300)
 		code = (CURLcode)PROXY_REFUSES;
 	code = forgive(j, code, status);
-	r->status = (int)status;
+	r->status = code == PROXY_REFUSES && proxy == 407 ? 407 : (int)status;
 	r->headers = buf_view(&j->answer_head);
 	r->body = buf_view(&j->answer);
 	if (code == CURLE_OK) {
@@ -595,11 +598,15 @@ static int start_waiting(struct http *h)
 {
 	int ended = 0;
 
-	while (h->waiting && h->n_active < h->max_active) {
-		struct job *j = h->waiting;
-		h->waiting = j->next;
-		if (!h->waiting)
-			h->waiting_end = &h->waiting;
+	for (struct job **at = &h->waiting; *at && h->n_active < h->max_active;) {
+		struct job *j = *at;
+		if (j->not_before && j->not_before > time_mono()) {
+			at = &j->next;
+			continue;
+		}
+		*at = j->next;
+		if (!*at)
+			h->waiting_end = at;
 		h->n_waiting--;
 		h->active[h->n_active++] = j;
 		if (!job_start(h, j)) {
@@ -624,7 +631,7 @@ static int collect(struct http *h)
 			continue;
 		cu.curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &private);
 		j = (struct job *)(void *)private;
-		if (j->kind == REQUEST_SMTP && code == CURLE_OK) {
+		if (j->kind == REQUEST_SMTP && code == CURLE_OK && (j->from.n || j->to.n)) {
 			mail_begin(j);
 			continue;
 		}
@@ -674,6 +681,10 @@ static CURLMcode wait_for(struct http *h, int64_t left)
 		cu.curl_easy_getinfo(j->easy, CURLINFO_ACTIVESOCKET, &fd);
 		if (fd != CURL_SOCKET_BAD)
 			h->sockets[n++] = (struct curl_waitfd){ .fd = fd, .events = j->mail.events & POLLOUT ? CURL_WAIT_POLLOUT : CURL_WAIT_POLLIN };
+	}
+	for (const struct job *j = h->waiting; j; j = j->next) {
+		if (j->not_before > now && j->not_before - now < left)
+			left = j->not_before - now;
 	}
 	return cu.curl_multi_poll(h->multi, h->sockets, n, (int)(left > 3600 * NSEC_PER_SEC ? 3600000 : as_ms(left)), NULL);
 }

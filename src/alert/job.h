@@ -34,7 +34,7 @@ struct job {
 	struct buf answer_head, answer;
 	bool too_long, head_too_long; /* more came than is kept */
 	int status;               /* SMTP */
-	int64_t deadline;
+	int64_t deadline, not_before;
 	struct mail mail;
 	char note[120];
 };

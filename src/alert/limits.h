@@ -4,12 +4,13 @@
 #include "base/buf.h"
 
 /*
- * How often a robot may be called, counted over all processes of the user on this machine: a small file for each robot, locked
- * while it is changed. The robot is a hash of its address. A file that cannot be used is said once by the caller; then only this
+ * How often a robot may be called, counted over all processes of all users on this machine: a small file for each robot and user
+ * in /dev/shm (else /run/lock, /var/tmp; else the user's state directory), locked while it is changed, and read by the other
+ * users, whom it can hold back for ten minutes at most. The robot is a hash of its address. A file that cannot be used is said once by the caller; then only this
  * process counts.
  */
 struct limits;
-int limits_open(const char *dir /* NULL: in the user's state directory */, struct limits **ret, struct err *e);
+int limits_open(const char *dir /* NULL: shared by the machine; else private to it */, struct limits **ret, struct err *e);
 void limits_close(struct limits *l); /* NULL is fine */
 /* 0: one message may go now, and is counted. Else how long to wait, in ns. */
 int64_t limits_take(struct limits *l, uint64_t robot, int per_minute, int64_t now);

@@ -24,6 +24,8 @@ const char *mail_wrong(const struct request *q)
 	struct span rest = buf_view(&q->to);
 	size_t n = 0;
 
+	if (!q->from.len && !rest.n) /* only asks whether the server is there and lets us in */
+		return NULL;
 	if (!address_is_plain(buf_view(&q->from)))
 		return TR("the sender is no plain mail address: write only name@host", "发件人不是纯邮件地址：只写 name@host");
 	while (rest.n) {

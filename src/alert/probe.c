@@ -75,6 +75,33 @@ int probe_send(const struct target *t, const struct request *q, struct exchange 
 	return r;
 }
 
+int probe_judged(const struct target *t, const struct request *q, struct answer *ret, struct err *e)
+{
+	CLEANUP(exchange_free) struct exchange first = { 0 };
+	int64_t wait = 0;
+
+	int r = probe_send(t, q, &first, e);
+	if (r == 0)
+		t->ops->judge(&first.response, time_wall(), ret);
+	if (r < 0 || ret->class != ANSWER_TAKEN)
+		return r;
+	for (int asked = 0; r == 0 && (wait = ask_after(asked)); asked++) {
+		CLEANUP(exchange_free) struct exchange x = { 0 };
+		struct request question = { 0 };
+		r = t->ops->ask(&t->t, first.response.body, &question, e);
+		question.not_before = time_mono() + wait;
+		if (r == 0)
+			r = probe_send(t, &question, &x, e);
+		request_free(&question);
+		if (r == 0)
+			t->ops->judge_asked(&x.response, time_wall(), ret);
+		if (r == 0 && ret->class != ANSWER_TAKEN && ret->class != ANSWER_RETRY && ret->class != ANSWER_AMBIGUOUS)
+			return 0;
+	}
+	ask_given_up(ret);
+	return r;
+}
+
 int probe_origin(const struct target *t, struct exchange *ret, struct err *e)
 {
 	struct request q = { .kind = REQUEST_HTTP, .method = "HEAD" };

@@ -10,6 +10,8 @@ struct exchange {
 	char why[300];
 	int64_t took;             /* ns */
 };
+/* ret: what it was judged to be; where the channel says later what became of it, that is asked for. */
+int probe_judged(const struct target *t, const struct request *q, struct answer *ret, struct err *e);
 int probe_send(const struct target *t, const struct request *q, struct exchange *ret, struct err *e);
 /* HEAD of the address without path and query: is there a host, does it speak TLS, what time does it have. */
 int probe_origin(const struct target *t, struct exchange *ret, struct err *e);

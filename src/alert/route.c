@@ -9,6 +9,7 @@
 
 #define GROUP_NS  (5 * 60 * NSEC_PER_SEC) /* L2 */
 #define REPEAT_NS (4 * 3600 * NSEC_PER_SEC)
+#define CROSSED_NS (60 * NSEC_PER_SEC) /* who looked at the clock first may be the second to tell */
 #define MINUTE    INT64_C(60) /* s */
 #define DAY       INT64_C(86400)
 
@@ -339,13 +340,35 @@ static void add_hit(struct match *m, const struct route_hit *hit)
 		m->hits[m->n++] = *hit;
 }
 
-static void add_channels(struct match *m, const struct config_texts *to, const struct route_hit *hit)
+static int64_t told_when(const struct route_past *p, const char *channel)
+{
+	int64_t at = p->n_told ? 0 : p->told_at;
+
+	for (size_t i = 0; i < p->n_told; i++) {
+		if (!strcmp(p->told[i].channel, channel) && p->told[i].at > at)
+			at = p->told[i].at;
+	}
+	return at;
+}
+
+static bool held_back(struct match *m, const char *channel, int64_t repeat)
+{
+	const struct route_past *p = m->past;
+	int64_t at = m->f->recovery || p->recovered || !repeat ? 0 : told_when(p, channel);
+
+	if (!at || m->now < at - CROSSED_NS || m->now >= at + repeat) /* a clock that was set back must not make us silent */
+		return false;
+	m->again = m->again && m->again < at + repeat ? m->again : at + repeat;
+	return true;
+}
+
+static void add_channels(struct match *m, const struct config_texts *to, const struct route_hit *hit, int64_t repeat)
 {
 	for (size_t i = 0; i < to->n; i++) {
 		const struct config_channel *c = config_channel_named(m->r->c, to->v[i]);
 		struct route_hit one = *hit;
 		one.channel = c ? c->name : NULL;
-		if (c)
+		if (c && !held_back(m, c->name, repeat))
 			add_hit(m, &one);
 	}
 }
@@ -365,19 +388,6 @@ static const char *group_name(struct match *m, const struct config_texts *by, si
 	return put(m, b.bad ? NULL : arena_str(m->mem, buf_view(&b)));
 }
 
-static bool held_back(struct match *m, int64_t repeat)
-{
-	const struct route_past *p = m->past;
-
-	if (m->f->recovery || !p->told_at || p->recovered || !repeat)
-		return false;
-	int64_t again = p->told_at + repeat;
-	if (m->now >= again || m->now < p->told_at) /* a clock that was set back must not make us silent */
-		return false;
-	m->again = m->again && m->again < again ? m->again : again;
-	return true;
-}
-
 static void take_route(struct match *m, size_t i)
 {
 	const struct config_route *one = &m->r->c->routes[i];
@@ -387,18 +397,16 @@ static void take_route(struct match *m, size_t i)
 	if (!route_fits(one, m->f))
 		return;
 	m->fits = true;
-	if (held_back(m, one->repeat))
-		return;
 	hit.group = one->level == 1 ? NULL : group_name(m, &one->group_by, i, one->level);
 	hit.not_before = not_before(one, z, m->now);
 	hit.why = put(m, arena_printf(m->mem, z ? "routes[%zu], %s:%d" : TR("routes[%zu], %s:%d; its time zone is not known here", "routes[%zu]，%s:%d；本机没有其时区"),
 				      i, file_of(m->r, CFG_ROUTES), one->line));
-	add_channels(m, &one->to, &hit);
+	add_channels(m, &one->to, &hit, one->repeat);
 	hit.escalates = true;
 	if (!m->f->recovery)
 		hit.not_before = m->now + one->escalate;
-	if (one->escalate >= 0 && one->level == 1)
-		add_channels(m, &one->escalate_to, &hit);
+	if (one->escalate >= 0 && one->level == 1) /* what is told every time escalates once */
+		add_channels(m, &one->escalate_to, &hit, one->repeat ? one->repeat : REPEAT_NS);
 }
 
 static void take_all_channels(struct match *m)
@@ -409,11 +417,10 @@ static void take_all_channels(struct match *m)
 	if (!m->f->outcome || !strcmp(m->f->outcome, "passed"))
 		return;
 	m->fits = true;
-	if (held_back(m, REPEAT_NS))
-		return;
 	for (size_t i = 0; i < c->n_channels; i++) {
 		hit.channel = c->channels[i].name;
-		add_hit(m, &hit);
+		if (!held_back(m, hit.channel, REPEAT_NS))
+			add_hit(m, &hit);
 	}
 }
 
@@ -471,7 +478,7 @@ static bool explains(struct match *m, const struct config_inhibit *rule, const s
 
 	if (!a->cause || !cause || m->now - a->told_at >= ROUTE_ACTIVE_NS || (a->key && m->f->key && !strcmp(a->key, m->f->key)))
 		return false;
-	if (!any_fits(&rule->cause, span_of(a->cause)) || !any_fits(&rule->silences, span_of(cause)))
+	if (!any_fits(&rule->cause, span_of(a->cause)))
 		return false;
 	/* Two that are both root and consequence must not silence each other. */
 	return !any_fits(&rule->cause, span_of(cause)) && is_same(rule, m->f, a);
@@ -483,6 +490,8 @@ static const char *inhibited(struct match *m)
 
 	for (size_t i = 0; i < own + ARRAY_LEN(builtin); i++) {
 		const struct config_inhibit *rule = i < own ? &m->r->c->inhibits[i] : &builtin[i - own];
+		if (!m->f->cause || !any_fits(&rule->silences, span_of(m->f->cause)))
+			continue;
 		for (size_t k = 0; k < m->past->n_active; k++) {
 			char at[32];
 			const struct route_active *a = &m->past->active[k];
@@ -504,9 +513,9 @@ static const char *nobody(struct match *m)
 	if (m->f->recovery)
 		return p->recovered ? TR("its end was told already", "恢复已通知过") : NULL;
 	const char *why = silenced(m);
-	if (!why && !m->no_memory)
+	if (!why && !m->no_memory && !p->follow_up)
 		why = inhibited(m);
-	if (!why && p->told_at && !p->recovered && p->acknowledged)
+	if (!why && !p->follow_up && p->told_at && !p->recovered && p->acknowledged)
 		why = TR("somebody has acknowledged it", "已有人确认");
 	return why;
 }

@@ -22,8 +22,15 @@ struct route_active { /* what was told and is not over */
 	const char *key, *cause, *project, *branch, *job, *service, *host;
 	int64_t told_at;
 };
+struct route_told {
+	const char *channel;
+	int64_t at; /* the last time */
+};
 struct route_past { /* about alert.key, from the outbox */
 	int64_t told_at;      /* 0: never */
+	const struct route_told *told; /* who was; the repeat interval is each channel's own. n_told 0: all were, at told_at */
+	size_t n_told;
+	bool follow_up;       /* how a run ended whose failure was told while it went on: only a silence keeps that back */
 	int64_t count;        /* since then */
 	bool acknowledged, recovered;
 	const struct route_active *active; /* of all keys: may be the root cause of this one */

@@ -526,6 +526,24 @@ int secret_variables(const char *const *refs, size_t n, struct buf *names, struc
 	return names->bad ? no_memory(e) : 0;
 }
 
+int secrets_hide(struct secrets *s, const char *const *refs, size_t n, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct span name = span_of(refs[i]);
+		char *value = span_skip(&name, S("env:")) && name.n ? getenv(name.p) : NULL;
+		struct entry *x = value ? find(s, refs[i]) : NULL;
+		if (x && x->value[READ] && !x->value[GIVEN] && keep(s, x, GIVEN, value_of(x, READ), e) < 0)
+			r = -ENOMEM;
+		if (!value)
+			continue;
+		explicit_bzero(value, strlen(value));
+		unsetenv(name.p);
+	}
+	return r;
+}
+
 void secret_process(void)
 {
 	struct rlimit none = { 0 }, locked;

@@ -32,6 +32,11 @@ int secrets_redact(const struct secrets *s, struct redact *x, struct err *e);
 /* Names of the environment variables that the references name, NAME and NAME_FILE: what the wrapped command must not get. */
 int secret_variables(const char *const *refs, size_t n, struct buf *names /* a line each */, struct err *e);
 /*
+ * Takes the variables out of this process's environment, where /proc shows them to its children; what secret_get has read of
+ * them is as if it had been handed over. Not beside threads that read the environment.
+ */
+int secrets_hide(struct secrets *s, const char *const *refs, size_t n, struct err *e);
+/*
  * This process: not dumpable, no core, memory locked where it may be. Its children inherit the core limit: not for a
  * process that starts the wrapped command.
  */

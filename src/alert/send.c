@@ -46,7 +46,7 @@ int send_config(struct deliver *d, const char *path, struct config **ret, struct
 
 	if (!k)
 		return err_set(e, ENOMEM, TR("out of memory", "内存不足"));
-	if (!k->config || now - k->read_at > CONFIG_FRESH) {
+	if (!k->config || now - k->read_at > CONFIG_FRESH || k->read_at < d->heard_at) { /* who speaks to us may have changed it */
 		int r = config_load(name, "/", &fresh, e);
 		if (r < 0 && !k->config)
 			return r;
@@ -84,7 +84,7 @@ static int wire_for(struct deliver *d, const struct target *t, struct http **ret
 		d->wires = w;
 	}
 	if (!w->http) {
-		const struct http_options o = { .ca_file = w->ca_file, .proxy = w->proxy, .allow_plain = w->allow_plain };
+		const struct http_options o = { .ca_file = w->ca_file, .proxy = w->proxy, .allow_plain = w->allow_plain, .max_parallel = 64 };
 		int r = http_open(&o, &w->http, e);
 		if (r < 0)
 			return r;
@@ -122,12 +122,42 @@ static void clean_answer(const struct bundle *b, struct answer *a)
 	snprintf(a->text, sizeof(a->text), "%.*s", SPAN_ARG(text.bad || !text.len ? S("?") : utf8_head(buf_view(&text), sizeof(a->text) - 1)));
 }
 
+static void http_done(void *ctx, const struct response *r);
+
+/* What it only took is asked for until it says what became of it. True: the question is on its way. */
+static bool asks(struct bundle *b, const struct response *r, struct answer *a)
+{
+	bool unheard = b->asked && (a->class == ANSWER_RETRY || a->class == ANSWER_AMBIGUOUS);
+	int64_t wait = ask_after(b->asked);
+	struct http *h = NULL;
+	struct err e;
+
+	if (!b->target.ops->ask || (a->class != ANSWER_TAKEN && !unheard))
+		return false;
+	if (!b->asked)
+		buf_span(&b->taken, r->body);
+	request_free(&b->request);
+	if (wait && !b->taken.bad && b->target.ops->ask(&b->target.t, buf_view(&b->taken), &b->request, &e) == 0 &&
+	    wire_for(b->deliver, &b->target, &h, &e) == 0) {
+		b->request.not_before = time_mono() + wait;
+		b->asked++;
+		int sent = http_send(h, &b->request, http_done, b, &e);
+		request_free(&b->request);
+		if (sent == 0)
+			return true;
+	}
+	ask_given_up(a);
+	return false;
+}
+
 static void judged(struct bundle *b, const struct response *r)
 {
 	struct deliver *d = b->deliver;
 	struct answer a = { 0 };
 
-	b->target.ops->judge(r, time_wall(), &a);
+	(b->asked ? b->target.ops->judge_asked : b->target.ops->judge)(r, time_wall(), &a);
+	if (asks(b, r, &a))
+		return;
 	if (a.text[0])
 		clean_answer(b, &a);
 	unfly(d, b);
@@ -167,6 +197,7 @@ static int make_request(struct bundle *b, struct err *e)
 	int r = read_alert(b, &a, e);
 	if (r < 0)
 		return r;
+	a.repeat = b->repeat;
 	r = t->ops->make(&t->t, &a, b->degraded, time_wall(), &b->request, e);
 	alert_free(&a);
 	return r;
@@ -205,14 +236,14 @@ static void refused(struct deliver *d, struct bundle *b, int r, const struct err
 
 static void no_target(struct deliver *d, struct bundle *b, int r, struct err *e)
 {
-	struct answer a = { .class = ANSWER_RETRY };
+	struct answer a = { 0 };
 
 	if (!waits_for_secret(d, b, r) || b->done_before) {
 		refused(d, b, r, e);
 		return;
 	}
 	snprintf(a.text, sizeof(a.text), TR("%.150s; it waits for a run that hands it over", "%.150s；等待某次运行提供"), e->msg);
-	conclude(d, b, &a);
+	await_secret(d, b, a.text);
 }
 
 /* Not now: wait, and gather what comes meanwhile. */
@@ -281,6 +312,9 @@ void send_bundle(struct deliver *d, struct bundle *b)
 		return;
 	}
 	b->began = time_mono();
+	b->asked = 0;
+	buf_clear(&b->taken);
+	sent_before(d, b);
 	r = make_request(b, &e);
 	if (r == 0)
 		r = start(d, b, &e);

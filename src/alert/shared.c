@@ -263,7 +263,7 @@ static void answer_transport(const struct response *r, struct answer *ret)
 		[TRANSPORT_TIMEOUT] = { "no answer in time", "未在时限内应答" },
 		[TRANSPORT_RESET] = { "the connection broke", "连接中断" },
 		[TRANSPORT_TOO_BIG] = { "the answer was too large to be one of this channel: is a proxy or a login page in between?",
-					"应答过大，不像该通道的应答：中间是否有代理或登录页？" },
+					"应答过大，不像该渠道的应答：中间是否有代理或登录页？" },
 		[TRANSPORT_OTHER] = { "it could not be sent", "无法发送" },
 	};
 	bool known = r->transport > TRANSPORT_OK && (size_t)r->transport < ARRAY_LEN(say);
@@ -274,6 +274,26 @@ static void answer_transport(const struct response *r, struct answer *ret)
 		text_add(ret, "%s", TR("; it may have been delivered", "；消息可能已送达"));
 	if (r->why)
 		answer_quote(ret, span_of(r->why));
+}
+
+/* ---- asked later ---- */
+
+int64_t ask_after(int asked)
+{
+	static const int ms[] = { 200, 500, 1000, 2000, 4000, 8000 };
+
+	return asked >= 0 && (size_t)asked < ARRAY_LEN(ms) ? ms[asked] * NSEC_PER_MSEC : 0;
+}
+
+void ask_given_up(struct answer *a)
+{
+	CLEANUP(buf_free) struct buf said = { 0 };
+
+	if (a->class != ANSWER_TAKEN && a->class != ANSWER_RETRY && a->class != ANSWER_AMBIGUOUS)
+		return;
+	buf_adds(&said, a->text);
+	answer_set(a, ANSWER_AMBIGUOUS, "%s", TR("it took the alert, and does not say what became of it", "它收下了告警，但没有说明处理结果"));
+	answer_quote(a, said.bad ? S("") : buf_view(&said));
 }
 
 /* status 0: a whole class by its first digit, in `least`..`most`. The first row that fits counts. */
@@ -289,6 +309,7 @@ static const struct status_row {
 	{ 403, 403, ANSWER_CONFIG, { "HTTP %d: refused; check the token, its rights and the IP list", "HTTP %d：被拒绝；请检查令牌、权限和 IP 白名单" } },
 	{ 404, 404, ANSWER_CONFIG, { "HTTP %d: there is nothing at this address; check url", "HTTP %d：该地址不存在；请检查 url" } },
 	{ 410, 410, ANSWER_CONFIG, { "HTTP %d: the address was removed for good; make a new one", "HTTP %d：该地址已永久移除；请新建一个" } },
+	{ 407, 407, ANSWER_CONFIG, { "HTTP %d: the proxy wants to know who asks; give it a user and a password: http://USER:PASSWORD@PROXY", "HTTP %d：代理要求身份验证；请提供用户名和密码：http://用户:密码@代理" } },
 	{ 408, 408, ANSWER_RETRY, { "HTTP %d: it waited too long for the request", "HTTP %d：对方等待请求超时" } },
 	{ 429, 429, ANSWER_LIMITED, { "HTTP %d: too many messages; it asks to wait", "HTTP %d：消息过多，对方要求等待" } },
 	{ 400, 400, ANSWER_PAYLOAD, { "HTTP %d: it does not understand the message", "HTTP %d：对方无法理解该消息" } },
@@ -303,7 +324,7 @@ void answer_http(const struct response *r, int64_t now, struct answer *ret)
 {
 	const struct status_row *row = status_rows;
 
-	if (r->transport) {
+	if (r->transport && (r->status < 300 || r->transport == TRANSPORT_TOO_BIG)) { /* a refusal counts, however the connection ended */
 		answer_transport(r, ret);
 		return;
 	}

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,7 +64,7 @@ static void become(const char *outbox, char **env, int secrets)
 	const char *const argv[] = { "tocsin", "deliver", "--outbox", outbox, "--idle", "10s", "--secrets-fd", "3", NULL };
 	struct sigaction act = { .sa_handler = SIG_DFL };
 	sigset_t none;
-	int null = open("/dev/null", O_RDWR);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC); /* above 2, which are open in every process of ours */
 
 	for (int sig = 1; sig < NSIG; sig++)
 		sigaction(sig, &act, NULL);
@@ -134,11 +136,58 @@ int deliver_start(const struct deliver_hand *h, struct err *e)
 	return r;
 }
 
+#define ROOM_MIN (2 << 20)
+
+/* Nobody else's, and with room. */
+static bool is_fit(const char *dir, bool make)
+{
+	struct statvfs room;
+	struct stat st;
+
+	if (make && mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return false;
+	return lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 077) && statvfs(dir, &room) == 0 &&
+	       (!make || (uint64_t)room.f_bavail * room.f_frsize >= ROOM_MIN);
+}
+
+int deliver_stand_in(bool make, struct buf *ret, struct err *e)
+{
+	const char *const places[] = { getenv("TMPDIR"), "/tmp", getenv("XDG_RUNTIME_DIR"), "/dev/shm" };
+	CLEANUP(buf_free) struct buf path = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		if (!places[i] || places[i][0] != '/')
+			continue;
+		path.len = 0;
+		buf_addf(&path, "%s/tocsin-%u", places[i], (unsigned)geteuid());
+		if (path.bad || !is_fit(path.p, make))
+			continue;
+		buf_addc(&path, '/');
+		buf_adds(&path, "outbox.db");
+		if (path.bad || (!make && access(path.p, F_OK) < 0))
+			continue;
+		buf_span(ret, buf_view(&path));
+		return ret->bad ? err_set(e, ENOMEM, TR("out of memory", "内存不足")) : 0;
+	}
+	return err_set(e, ENOENT, TR("there is no other place for the alerts", "没有其他地方可存放告警"));
+}
+
+void deliver_forewarn(const struct deliver_hand *h)
+{
+	struct buf hand = { 0 };
+	struct err none;
+
+	if (handover_make(h, &hand, &none) == 0)
+		handover_give(h->outbox, buf_view(&hand), GIVE_TIME, &none);
+	handover_wipe(&hand);
+}
+
 /* ---- waiting ---- */
 
 struct looking {
 	alert_fn *fn;
 	void *ctx;
+	int64_t until; /* wall */
 	bool open, delivered;
 };
 
@@ -147,18 +196,18 @@ static int look(void *ctx, const struct alert_row *a)
 	struct looking *l = ctx;
 
 	l->delivered = a->state == ALERT_DELIVERED;
-	/* what failed once is tried again, but not within anybody's patience, unless that is long */
-	l->open = a->state == ALERT_PENDING || a->state == ALERT_LEASED;
+	/* what failed once is tried again, and what is gathered is sent, but not within anybody's patience, unless that is long */
+	l->open = a->state == ALERT_LEASED || (a->state == ALERT_PENDING && a->next_attempt <= l->until);
 	return l->fn && !l->delivered ? l->fn(l->ctx, a) : 0;
 }
 
-static int count_open(struct store *s, const struct deliver_wait *w, size_t *open, struct err *e)
+static int count_open(struct store *s, const struct deliver_wait *w, int64_t until, size_t *open, struct err *e)
 {
 	int r = 0;
 
 	*open = 0;
 	for (size_t i = 0; i < w->n && r >= 0; i++) {
-		struct looking l = { 0 };
+		struct looking l = { .until = until };
 		r = outbox_get(s, w->ids[i], look, &l, e);
 		*open += r == 0 && l.open;
 	}
@@ -167,11 +216,11 @@ static int count_open(struct store *s, const struct deliver_wait *w, size_t *ope
 
 int deliver_wait(struct store *outbox, const struct deliver_wait *w, alert_fn *fn, void *ctx, struct err *e)
 {
-	int64_t until = time_mono() + w->time_ns, pause = 5 * NSEC_PER_MSEC;
+	int64_t until = time_mono() + w->time_ns, wall = time_wall() + w->time_ns, pause = 5 * NSEC_PER_MSEC;
 	size_t open = 0, missing = 0;
 
 	for (;;) {
-		int r = count_open(outbox, w, &open, e);
+		int r = count_open(outbox, w, wall, &open, e);
 		if (r < 0)
 			return r;
 		int64_t left = until - time_mono();

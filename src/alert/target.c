@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/mem.h"
+#include "base/path.h"
 
 static int no_memory(struct err *e)
 {
@@ -49,6 +50,7 @@ int target_refs(const struct config *c, const char *name, struct arena *mem, str
 
 struct making {
 	struct target *t;
+	const char *dir;   /* of the configuration's file */
 	struct secrets *s; /* NULL: bare */
 	struct err *e;
 };
@@ -65,24 +67,34 @@ static int value_of(struct making *m, const char *text, struct span *ret)
 	return ret->p ? 0 : no_memory(m->e);
 }
 
+/*
+ * A file that the configuration names lies beside it: where we happen to stand (a working tree, with somebody else's files in
+ * it) has no say. A bare name is for PATH.
+ */
+static struct span beside(struct making *m, struct span path)
+{
+	CLEANUP(buf_free) struct buf b = { 0 };
+
+	path_join(&b, m->dir, path.p);
+	return b.bad ? (struct span){ 0 } : arena_span(&m->t->mem, buf_view(&b));
+}
+
 /* Keys that are for the wire, not for the channel. */
 static int take_wire_key(struct making *m, const struct config_pair *p, bool *taken)
 {
 	struct target *t = m->t;
 	struct span v = { 0 };
-	int64_t n;
 	int r = 0;
 
 	*taken = true;
 	if (!strcmp(p->key, "ca_file")) {
-		t->ca_file = arena_str(&t->mem, span_of(p->value));
+		t->ca_file = beside(m, span_of(p->value)).p;
+		r = t->ca_file ? 0 : no_memory(m->e);
 	} else if (!strcmp(p->key, "proxy")) {
 		r = value_of(m, p->value, &v);
 		t->proxy = r == 0 ? arena_str(&t->mem, v) : NULL;
 	} else if (!strcmp(p->key, "allow_plain")) {
 		t->allow_plain = !strcmp(p->value, "true");
-	} else if (!strcmp(p->key, "per_minute")) {
-		t->per_minute = span_int(span_of(p->value), &n) && n > 0 && n < INT32_MAX ? (int)n : t->per_minute;
 	} else {
 		*taken = false;
 	}
@@ -116,6 +128,10 @@ static int add_option(struct making *m, const struct config_pair *p)
 		return r;
 	if (t->n_options && !strcmp(o[-1].key, p->key))
 		return join_option(m, &o[-1], v);
+	if (!strcmp(p->key, "command") && span_chr(span_head(v, span_chr(v, ' ')), '/') != SPAN_NONE)
+		v = beside(m, v);
+	if (!v.p)
+		return no_memory(m->e);
 	o->key = arena_str(&m->t->mem, span_of(p->key));
 	o->value = v;
 	t->n_options += o->key != NULL;
@@ -161,10 +177,12 @@ static int make(const struct config *c, const char *name, struct making *m)
 	if (!k)
 		return err_set(m->e, ENOENT, TR("no trusted tocsin.yaml has a channel named '%s'", "可信的 tocsin.yaml 中没有名为“%s”的渠道"), name);
 	const char *file = c->files[k->place].shown;
+	const char *path = c->files[k->place].path;
+	m->dir = arena_str(&t->mem, path_dir(span_of(path ? path : "")));
 	t->at = arena_printf(&t->mem, "%s:%d", file ? file : "tocsin.yaml", k->line);
 	t->t.name = arena_str(&t->mem, span_of(name));
 	t->t.options = arena_alloc(&t->mem, (k->n_options + 1) * sizeof(*t->t.options));
-	if (!t->at || !t->t.name || !t->t.options)
+	if (!m->dir || !t->at || !t->t.name || !t->t.options)
 		return no_memory(m->e);
 	if (k->lang)
 		t->t.lang = !strcmp(k->lang, "zh") ? LANG_ZH : LANG_EN;
@@ -186,7 +204,7 @@ static int make(const struct config *c, const char *name, struct making *m)
 int target_make(const struct config *c, const char *name, struct secrets *s, struct target *ret, struct err *e)
 {
 	*ret = (struct target){ .t.lang = lang_now };
-	int r = make(c, name, &(struct making){ ret, s, e });
+	int r = make(c, name, &(struct making){ .t = ret, .s = s, .e = e });
 	if (r < 0)
 		target_free(ret);
 	return r;

@@ -13,7 +13,7 @@ struct target {
 	const char *at;          /* "tocsin.yaml:12" */
 	const char *ca_file, *proxy;
 	bool allow_plain;
-	int per_minute;          /* the channel's own limit, or what the configuration says; 0: none */
+	int per_minute;          /* the channel's own limit; 0: none */
 };
 /* -ENOENT: no such channel; -EINVAL: it is not usable as it is written; what secret_get returns. One sentence, without a secret. */
 int target_make(const struct config *c, const char *name, struct secrets *s, struct target *ret, struct err *e);

@@ -60,9 +60,10 @@ const char *alert_word(const struct alert *a, enum lang lang)
 {
 	static const struct tx kinds[ALERT_KINDS] = {
 		[ALERT_FAILED] = { "FAILED", "失败" }, [ALERT_FOLLOWUP] = { "ENDED", "运行结束" }, [ALERT_RECOVERED] = { "RECOVERED", "已恢复" },
-		[ALERT_DIGEST] = { "DIGEST", "告警汇总" }, [ALERT_PROBE] = { "TEST", "测试消息" }, [ALERT_CHANNEL] = { "CHANNEL DOWN", "告警通道故障" },
+		[ALERT_DIGEST] = { "DIGEST", "告警汇总" }, [ALERT_PROBE] = { "TEST", "测试消息" }, [ALERT_CHANNEL] = { "CHANNEL DOWN", "告警渠道故障" },
 	};
-	const struct tx *t = word_find(outcome_words, ARRAY_LEN(outcome_words), a->outcome);
+	static const struct word by_hand[] = { { "warning", { "WARNING", "警告" } }, { "note", { "NOTE", "通知" } } }; /* what nothing failed for */
+	const struct tx *t = a->outcome ? word_find(outcome_words, ARRAY_LEN(outcome_words), a->outcome) : word_find(by_hand, ARRAY_LEN(by_hand), a->severity);
 
 	return in_lang(lang, t && (a->kind == ALERT_FAILED || a->kind == ALERT_FOLLOWUP) ? *t : kinds[a->kind]);
 }
@@ -86,6 +87,9 @@ static const char *own_advice(const struct alert_item *it, enum lang lang)
 
 	if (!it->advice)
 		return c ? in_lang(lang, cause_table[c].advice) : NULL;
+	static const struct tx down = { "see `tocsin alert doctor`, then `tocsin alert retry --all`", "请查看 `tocsin alert doctor`，然后执行 `tocsin alert retry --all`" };
+	if (is_tx(down, it->advice)) /* of a channel that is down: written by the deliverer in its own language */
+		return in_lang(lang, down);
 	for (int i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++) {
 		if (is_tx(cause_table[i].advice, it->advice))
 			return in_lang(lang, cause_table[i].advice);
@@ -376,7 +380,7 @@ static void title_channel(const struct page *p, struct buf *b)
 	CLEANUP(buf_free) struct buf name = { 0 };
 
 	foreignz(p, it && it->title ? it->title : "?", 60, &name);
-	buf_addf(b, SAY(p, "CHANNEL DOWN: alerts cannot be sent to %s", "告警通道故障：%s 无法送达"), buf_str(&name));
+	buf_addf(b, SAY(p, "CHANNEL DOWN: alerts cannot be sent to %s", "告警渠道故障：%s 无法送达"), buf_str(&name));
 	if (it && it->said) {
 		buf_adds(b, SAY(p, ": ", "："));
 		foreignz(p, it->said, 160, b);
@@ -393,6 +397,8 @@ void alert_title(const struct alert *a, enum lang lang, size_t max, struct buf *
 	CLEANUP(buf_free) struct buf b = { 0 };
 	struct page p = { a, FORM_PLAIN, lang };
 
+	if (a->repeat)
+		buf_adds(&b, IN(lang, "[may be a repeat] ", "【可能重复】"));
 	titles[a->kind](&p, &b);
 	ret->bad |= b.bad;
 	if (b.len <= max) {
@@ -419,7 +425,7 @@ static void part_note(const struct page *p, size_t limit, struct buf *b)
 		text = SAY(p, "The run goes on; how it ends will follow.", "运行尚未结束，结束后会再通知结果。");
 	else if (a->kind == ALERT_PROBE)
 		text = SAY(p, "Somebody asked Tocsin to try this channel. Nothing is wrong and nothing has to be done.",
-			   "有人让 Tocsin 测试此通道。没有任何故障，无需处理。");
+			   "有人让 Tocsin 测试此渠道。没有任何故障，无需处理。");
 	else if (a->kind == ALERT_DIGEST)
 		text = SAY(p, "They were held back and are told together; each is kept in the fault library.",
 			   "这些告警已合并为一条发送；每一条都保存在故障库中。");
@@ -466,7 +472,7 @@ static void part_said(const struct page *p, size_t limit, struct buf *b)
 	if (!it)
 		return;
 	alert_said(p->a, it, p->lang, &text);
-	row(p, SAY(p, "Known", "故障库"), buf_view(&text), limit, b);
+	row(p, SAY(p, "Fault", "故障库"), buf_view(&text), limit, b);
 	b->bad |= text.bad;
 }
 
@@ -615,7 +621,7 @@ static void part_answer(const struct page *p, size_t limit, struct buf *b)
 {
 	const struct alert_item *it = first_item(p->a);
 
-	row(p, SAY(p, "Channel", "通道"), span_of(it ? it->title : NULL), limit, b);
+	row(p, SAY(p, "Channel", "渠道"), span_of(it ? it->title : NULL), limit, b);
 	row(p, SAY(p, "Answer", "返回"), span_of(it ? it->said : NULL), limit, b);
 	if (!it || it->count <= 0)
 		return;

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int err_set(struct err *e, int code, const char *fmt, ...)
+int err_fill(struct err *e, int code, const char *fmt, ...)
 {
 	va_list ap;
 

@@ -10,8 +10,18 @@ struct err {
 };
 
 /*
- * Fill *e (NULL is fine) and return -code. %m in fmt is strerror(code).
+ * Fill *e (NULL is fine) and return -code, below zero always. %m in fmt is strerror(code).
  * Write both languages: err_set(e, errno, TR("open '%s': %m", "无法打开“%s”：%m"), path)
  */
-int err_set(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+#define err_set(...) err_below_zero(err_fill(__VA_ARGS__))
+
+int err_fill(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* So that compilers and analyzers follow no path on which an error is none. */
+static inline int err_below_zero(int r)
+{
+	if (r >= 0)
+		__builtin_unreachable();
+	return r;
+}
 #endif

@@ -122,8 +122,7 @@ static int hex4(struct span s, size_t at)
 	if (at + 4 > s.n)
 		return -1;
 	for (size_t i = at; i < at + 4; i++) {
-		char c = s.p[i];
-		int d = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+		int d = hex_digit(s.p[i]);
 		if (d < 0)
 			return -1;
 		v = v * 16 + d;
@@ -187,8 +186,11 @@ bool json_unescape(struct span body, struct buf *ret)
 
 static void skip_blank(struct json_in *j)
 {
-	while (j->at < j->text.n && strchr(" \t\r\n", j->text.p[j->at]) && j->text.p[j->at])
-		j->at++;
+	for (; j->at < j->text.n; j->at++) {
+		char c = j->text.p[j->at];
+		if (c != ' ' && c != '\t' && c != '\r' && c != '\n')
+			break;
+	}
 }
 
 static bool read_string(struct json_in *j)

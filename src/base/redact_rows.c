@@ -61,15 +61,16 @@ bool redact_is_value(unsigned char c)
 	return is(C_VALUE, c);
 }
 
+bool redact_is_base64(unsigned char c)
+{
+	return is(C_B64, c);
+}
+
 /* ---- looking around ---- */
 
-/* The byte there; 0 beyond the end. */
 static unsigned char at(struct look *l, size_t i)
 {
-	if (i < l->end)
-		return (unsigned char)l->p[i];
-	l->more = true;
-	return 0;
+	return look_at(l, i);
 }
 
 static unsigned char before(const struct look *l, size_t i) /* the byte before i; 0: the text begins there */
@@ -365,6 +366,18 @@ static bool is_mixed(struct span s) /* no word of a sentence */
 	if (s.n < 6 || is_of_logs(s, &m) || is_verb(s))
 		return false;
 	return m.letters && (m.digits || (m.marks && s.p[s.n - 1] != '!' && s.p[s.n - 1] != '?'));
+}
+
+bool redact_is_telling(struct span s)
+{
+	struct mix m;
+
+	mix_of(s, &m);
+	if (s.n < 6 || s.p[0] == '/' || all_same(s) || span_find(s, S("://")) != SPAN_NONE || is_placeholder(s))
+		return false;
+	if (m.letters && (m.digits || m.marks))
+		return true;
+	return s.n >= 20 || (s.n >= 8 && m.cases >= 2);
 }
 
 /* ---- tokens that tell what they are ---- */
@@ -1069,6 +1082,7 @@ static struct row rows[] = {
 	TOKEN("webhook-key", "whsec_", "hse", C_B64, 20),
 	TOKEN("api-key", "sk-ant-", "k-a", C_SLUG, 20),
 	TOKEN("api-key", "sk-proj-", "k-p", C_SLUG, 20),
+	TOKEN("api-key", "sk-", "sk-", C_ALNUM, 32),
 	TOKEN("vault-token", "hvs.", "vs.", C_SLUG, 24),
 	TOKEN("private-key", "AGE-SECRET-KEY-1", "e-s", C_ALNUM, 50),
 	FIXED("google-key", "AIza", "iza", C_SLUG, 35),
@@ -1093,6 +1107,7 @@ static struct row rows[] = {
 	HOOK("token", "auth=", "th=", match_parameter, 0, 8),
 	HOOK("authorization", "authorization", "riz", match_authorization, 0, 4),
 	HOOK("authorization", "bearer", "rer", match_bearer, 0, 16),
+	HOOK("authorization", "geniekey", "iek", match_bearer, 0, 16),
 	HOOK("password", "login", "ogi", match_netrc, 0, 1),
 
 	NAMED("password", "password", "ssw", W_PASSWORD),
@@ -1106,6 +1121,9 @@ static struct row rows[] = {
 	NAMED("api-key", "api_key", "i_k", W_SECRET),
 	NAMED("api-key", "api-key", "i-k", W_SECRET),
 	NAMED("api-key", "apikey", "pik", W_SECRET),
+	NAMED("routing-key", "routing_key", "g_k", W_SECRET),
+	NAMED("routing-key", "routing-key", "g-k", W_SECRET),
+	NAMED("routing-key", "integration_key", "n_k", W_SECRET),
 	NAMED("access-key", "access_key", "s_k", W_SECRET),
 	NAMED("access-key", "access-key", "s-k", W_SECRET),
 	NAMED("access-key", "accesskey", "ssk", W_SECRET),

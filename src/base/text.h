@@ -27,4 +27,10 @@ void text_clean(struct span s, bool multiline, struct buf *ret);
 /* The candidate nearest to what was typed, or NULL when none is near. */
 const char *text_nearest(const char *typed, const char *const *candidates, size_t n);
 bool text_glob(const char *pattern, struct span s); /* '*' any run, '?' one byte; '*' also crosses '/' */
+
+/* What a hexadecimal digit stands for; -1: it is none. */
+static inline int hex_digit(int c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+}
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 #include "alert/deliver.h"
 #include "alert/owe.h"
@@ -11,6 +12,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "cli/history.h"
+#include "cli/known.h"
 #include "model/fingerprint.h"
 #include "model/redact_report.h"
 #include "run/git.h"
@@ -19,10 +21,11 @@
 
 struct alarm {
 	struct secrets *secrets;
-	struct redact *redact;
-	const char *outbox;     /* the local store */
+	struct redact *redact;  /* of the whole process */
+	const char *outbox;     /* the local store; NULL: nobody is told, and the secrets are kept from the command all the same */
 	struct owed early, late;
 	bool is_early;          /* somebody was told before the end */
+	bool is_owed;           /* something waits in the outbox: of this run, or of one whose deliverer was killed */
 	struct arena mem;
 };
 
@@ -47,16 +50,21 @@ static int drop_variables(struct session *s, const struct list *refs, struct err
 	return drop ? 0 : err_set(e, ENOMEM, TR("no memory", "内存不足"));
 }
 
-/* One that cannot be read here may be read by the deliverer; which says so if it cannot. */
+/*
+ * One that cannot be read here may be read by the deliverer; which says so if it cannot. The command is often somebody else's
+ * code and runs as the same user: neither our memory nor the environment that we were started with is for its eyes.
+ */
 static int read_secrets(struct session *s, const struct list *refs, struct err *e)
 {
 	struct alarm *a = s->alarm;
 	struct span value;
 	struct err none;
 
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	for (size_t i = 0; i < refs->n; i++)
 		secret_get(a->secrets, refs->v[i], &value, &none);
-	return secrets_redact(a->secrets, a->redact, e);
+	int r = secrets_hide(a->secrets, refs->v, refs->n, e);
+	return r < 0 ? r : secrets_redact(a->secrets, a->redact, e);
 }
 
 int alarm_open(struct session *s, struct err *e)
@@ -64,10 +72,10 @@ int alarm_open(struct session *s, struct err *e)
 	CLEANUP(buf_free) struct buf path = { 0 };
 	struct list refs = { 0 };
 
-	if (s->o->no_store || !s->config->n_channels)
+	if (!s->config->n_channels)
 		return 0;
 	struct alarm *a = s->alarm = mem_zalloc(sizeof(*a));
-	if (!a || !(a->redact = redact_new()))
+	if (!a || !(a->redact = known_values()))
 		return err_set(e, ENOMEM, TR("no memory", "内存不足"));
 	int r = secrets_open(&a->secrets, e);
 	if (r == 0)
@@ -76,9 +84,9 @@ int alarm_open(struct session *s, struct err *e)
 		r = drop_variables(s, &refs, e);
 	if (r == 0)
 		r = read_secrets(s, &refs, e);
-	if (r == 0)
+	if (r == 0 && !s->o->no_store)
 		r = deliver_outbox(NULL, &path, e);
-	if (r == 0 && !(a->outbox = arena_str(&a->mem, buf_view(&path))))
+	if (r == 0 && !s->o->no_store && !(a->outbox = arena_str(&a->mem, buf_view(&path))))
 		r = err_set(e, ENOMEM, TR("no memory", "内存不足"));
 	s->redact = a->redact;
 	return r;
@@ -93,7 +101,6 @@ void alarm_close(struct session *s)
 	owed_free(&a->early);
 	owed_free(&a->late);
 	secrets_close(a->secrets);
-	redact_free(a->redact);
 	arena_free(&a->mem);
 	mem_free(a);
 	s->alarm = NULL;
@@ -102,20 +109,40 @@ void alarm_close(struct session *s)
 
 /* ---- owing ---- */
 
+static bool tells(const struct session *s)
+{
+	return s->alarm && s->alarm->outbox && s->o->on_fail != ON_FAIL_RECORD;
+}
+
 static void say_notes(struct session *s, const struct owed *o)
 {
 	for (size_t i = 0; i < o->notes.n; i++)
 		session_note(s, o->notes.v[i]);
 }
 
+/* What the run was recorded in is open already: a second one costs a sync more. */
+static bool is_outbox(const struct session *s)
+{
+	struct stat store, outbox;
+
+	return s->store && s->alarm->outbox && stat(store_name(s->store), &store) == 0 && stat(s->alarm->outbox, &outbox) == 0 && store.st_dev == outbox.st_dev &&
+	       store.st_ino == outbox.st_ino;
+}
+
 static int owe(struct session *s, const struct report *r, const struct owe *how, struct owed *ret, struct err *e)
 {
-	struct store *outbox = NULL;
+	struct store *outbox = is_outbox(s) ? s->store : NULL;
+	int64_t due = INT64_MAX;
+	struct err none;
 
-	int n = store_open(s->alarm->outbox, STORE_CREATE, &outbox, e);
+	/* The command's output waits meanwhile; and who could not record the run has waited already. */
+	unsigned haste = how->early || !s->store ? STORE_HASTY : 0;
+	int n = outbox ? 0 : store_open(s->alarm->outbox, STORE_CREATE | haste, &outbox, e);
 	if (n == 0)
 		n = alert_owe(outbox, s->config, r, how, ret, e);
-	store_close(outbox);
+	s->alarm->is_owed = n == 0 && (ret->n || (outbox_next(outbox, &due, &none) == 0 && due != INT64_MAX));
+	if (outbox != s->store)
+		store_close(outbox);
 	return n;
 }
 
@@ -123,18 +150,62 @@ static int start(struct session *s, const struct report *r, struct owed *o, stru
 {
 	struct deliver_hand hand = { .outbox = s->alarm->outbox, .run = r->id, .project = r->project, .config = s->config, .secrets = s->alarm->secrets, .channels = o->channels };
 
-	return o->n ? deliver_start(&hand, e) : 0;
+	return s->alarm->is_owed ? deliver_start(&hand, e) : 0;
+}
+
+/* A full disk, a locked or broken outbox: said once, and kept where there is room. */
+static int owe_elsewhere(struct session *s, const struct report *r, const struct owe *how, struct owed *ret, struct err *e)
+{
+	CLEANUP(buf_free) struct buf path = { 0 }, text = { 0 };
+
+	session_note(s, e->msg);
+	int n = deliver_stand_in(true, &path, e);
+	if (n == 0 && !(s->alarm->outbox = arena_str(&s->alarm->mem, buf_view(&path))))
+		n = err_set(e, ENOMEM, TR("no memory", "内存不足"));
+	if (n == 0)
+		n = owe(s, r, how, ret, e);
+	if (n == 0 && ret->n) {
+		buf_addf(&text, TR("the alerts of this run are kept in %s until they are delivered: see `tocsin alert queue --outbox %s`", "本次运行的告警暂存于 %s，直到送达：见 `tocsin alert queue --outbox %s`"),
+			 s->alarm->outbox, s->alarm->outbox);
+		session_note(s, buf_str(&text));
+	}
+	return n;
+}
+
+/* What an earlier run had to keep there, and nobody has delivered yet. */
+static void start_stand_in(struct session *s, const struct report *r)
+{
+	CLEANUP(buf_free) struct buf path = { 0 };
+	struct deliver_hand hand = { .run = r->id, .project = r->project, .config = s->config, .secrets = s->alarm->secrets };
+	struct store *outbox = NULL;
+	int64_t due = INT64_MAX;
+	struct err none;
+
+	if (deliver_stand_in(false, &path, &none) < 0 || !strcmp(buf_str(&path), s->alarm->outbox) || store_open(buf_str(&path), 0, &outbox, &none) < 0)
+		return;
+	int n = outbox_next(outbox, &due, &none);
+	store_close(outbox);
+	hand.outbox = buf_str(&path);
+	if (n == 0 && due != INT64_MAX)
+		deliver_start(&hand, &none);
 }
 
 static void tell(struct session *s, const struct report *r, const struct owe *how, struct owed *ret)
 {
+	const struct deliver_hand hand = { .outbox = s->alarm->outbox, .run = r->id, .project = r->project, .config = s->config, .secrets = s->alarm->secrets };
 	struct err e;
 
+	if (r->outcome != OUTCOME_PASSED)
+		deliver_forewarn(&hand);
 	int n = owe(s, r, how, ret, &e);
+	if (n < 0 && r->outcome != OUTCOME_PASSED)
+		n = owe_elsewhere(s, r, how, ret, &e);
 	if (n == 0)
 		n = start(s, r, ret, &e);
 	if (n < 0)
 		session_note(s, e.msg);
+	else if (ret->n)
+		start_stand_in(s, r);
 	say_notes(s, ret);
 }
 
@@ -162,6 +233,7 @@ static int early_report(struct session *s, const struct finding *f, struct repor
 	*copy = *f;
 	fingerprint_make(r, copy, copy->fingerprint);
 	history_facts(s, r);
+	history_owners(s, r);
 	r->results = NULL; /* they are not complete */
 	r->n_results = 0;
 	return report_redact(s->redact, r);
@@ -171,7 +243,7 @@ void alarm_early(struct session *s, const struct finding *f)
 {
 	struct report r = { 0 };
 
-	if (!s->alarm || s->alarm->is_early || f->severity != SEV_ERROR || s->o->on_fail == ON_FAIL_RECORD || may_be_reversed(s))
+	if (!tells(s) || s->alarm->is_early || f->severity != SEV_ERROR || may_be_reversed(s))
 		return;
 	s->alarm->is_early = true;
 	/* The deliverer is none of the command's processes: it is not to be adopted by us. */
@@ -182,11 +254,65 @@ void alarm_early(struct session *s, const struct finding *f)
 	report_free(&r);
 }
 
+/* ---- tests that fail now and then ---- */
+
+#define FLAKY_NSEC (INT64_C(90) * 86400 * NSEC_PER_SEC) /* as `tocsin fault flaky` */
+
+struct flaky_tests {
+	struct session *s;
+	const struct report *r;
+	struct arena mem;
+	struct list names; /* "package\ntest" */
+	bool looked;
+};
+
+static int keep_flaky(void *ctx, const struct flaky *f)
+{
+	struct flaky_tests *x = ctx;
+	const char *name = arena_printf(&x->mem, "%.*s\n%.*s", SPAN_ARG(f->package), SPAN_ARG(f->test));
+
+	return name && list_add(&x->mem, &x->names, name) ? 0 : -ENOMEM;
+}
+
+static bool asks_for_state(const struct config *c)
+{
+	for (size_t i = 0; i < c->n_routes; i++) {
+		if (c->routes[i].when[WHEN_STATE].n)
+			return true;
+	}
+	return false;
+}
+
+/* What the library knows; asked at most once, and only where a route wants to know. */
+static bool test_is_flaky(void *ctx, const struct finding *f)
+{
+	CLEANUP(buf_free) struct buf name = { 0 };
+	struct flaky_tests *x = ctx;
+	struct store *store = NULL;
+	struct err none;
+
+	if (!x->looked && asks_for_state(x->s->config)) {
+		if (store_open(x->s->store_uri, STORE_READONLY, &store, &none) == 0)
+			store_flaky(store, x->r->project, time_wall() - FLAKY_NSEC, keep_flaky, x, &none);
+		store_close(store);
+	}
+	x->looked = true;
+	buf_addf(&name, "%.*s\n%.*s", SPAN_ARG(f->package), SPAN_ARG(f->test));
+	for (size_t i = 0; i < x->names.n; i++) {
+		if (!strcmp(x->names.v[i], buf_str(&name)))
+			return true;
+	}
+	return false;
+}
+
 void alarm_end(struct session *s, const struct report *r)
 {
-	if (!s->alarm || s->o->on_fail == ON_FAIL_RECORD || s->excused)
+	struct flaky_tests x = { .s = s, .r = r };
+
+	if (!tells(s) || s->excused)
 		return;
-	tell(s, r, &(struct owe){ .follow_up = s->alarm->early.n > 0, .now = time_wall() }, &s->alarm->late);
+	tell(s, r, &(struct owe){ .before = &s->alarm->early, .flaky = test_is_flaky, .ctx = &x, .now = time_wall() }, &s->alarm->late);
+	arena_free(&x.mem);
 }
 
 /* ---- waiting ---- */
@@ -219,7 +345,7 @@ void alarm_flush(struct session *s)
 	int64_t limit = s->o->flush_given ? s->o->flush : ci_known() ? FLUSH_IN_CI : 0;
 	struct err e;
 
-	if (!s->alarm || (!limit && !s->o->spool) || !(s->alarm->early.n + s->alarm->late.n))
+	if (!tells(s) || (!limit && !s->o->spool) || !(s->alarm->early.n + s->alarm->late.n))
 		return;
 	const struct owed *both[] = { &s->alarm->early, &s->alarm->late };
 	int r = store_open(s->alarm->outbox, 0, &outbox, &e);

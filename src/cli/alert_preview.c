@@ -4,7 +4,7 @@
 #include "alert/target.h"
 #include "base/redact.h"
 #include "base/text.h"
-#include "base/time.h"
+#include "cli/alert_picture.h"
 #include "cli/alerting.h"
 #include "model/report_read.h"
 
@@ -67,46 +67,95 @@ static void say_request(struct alert_task *t, const struct request *q)
 	put_cleaned(&t->text, body.len ? buf_view(&body) : buf_view(&q->body));
 }
 
-static void bar(struct buf *b, const char *left, const char *line, const char *right, size_t n)
+/* The box is as wide as the terminal lets it; its frame says how bad it is. */
+static void say_picture(struct alert_task *t, const struct alert *a, const struct target *to, const struct request *q)
 {
-	buf_adds(b, left);
-	for (size_t i = 0; i < n; i++)
-		buf_adds(b, line);
-	buf_addf(b, "%s\n", right);
+	static const enum paint frames[ALERT_KINDS] = { [ALERT_FAILED] = PAINT_RED, [ALERT_FOLLOWUP] = PAINT_RED, [ALERT_RECOVERED] = PAINT_GREEN };
+	struct picture_frame frame = { .term = &t->out, .paint = frames[a->kind] };
+	CLEANUP(buf_free) struct buf name = { 0 };
+
+	say_clean(&name, span_of(tx(to->ops->title)));
+	buf_adds(&name, " · ");
+	say_clean(&name, span_of(to->t.name));
+	frame.name = buf_str(&name);
+	picture_draw(&frame, to->ops->type, q, a, to->t.lang, &t->text);
+	t->text.bad |= name.bad;
 }
 
-static void boxed_line(struct buf *b, struct span s, size_t width)
+/* Of how much room it takes what. */
+static void say_size(struct alert_task *t, const struct target *to, const struct request *q)
 {
-	do {
-		struct span head = text_fit(s, width);
-		if (!head.n && s.n) /* one that is wider than the box */
-			head = span_head(s, 1);
-		buf_addf(b, "│ %.*s%*s │\n", SPAN_ARG(head), (int)(width - text_width(head)), "");
-		s = span_from(s, head.n);
-	} while (s.n);
+	CLEANUP(buf_free) struct buf b = { 0 };
+
+	if (to->ops->max_bytes)
+		buf_addf(&b, TR("%zu bytes of at most %zu", "%zu 字节，上限 %zu"), q->body.len, to->ops->max_bytes);
+	else
+		buf_addf(&b, TR("%zu bytes", "%zu 字节"), q->body.len);
+	if (t->o->all)
+		buf_adds(&b, TR("; the short form", "；短格式"));
+	buf_adds(&t->text, "  ");
+	say_paint(&t->text, &t->out, PAINT_DIM, buf_str(&b));
+	buf_adds(&t->text, "\n\n");
+	t->text.bad |= b.bad;
 }
 
-/* A card, as a chat would show it. */
-static void say_card(struct alert_task *t, const struct alert *a, const struct target *to)
-{
-	CLEANUP(buf_free) struct buf title = { 0 }, text = { 0 }, clean = { 0 };
-	size_t width = t->out.width > 84 ? 80 : t->out.width > 24 ? t->out.width - 4 : 20;
-	struct span rest;
+/* ---- the same for machines ---- */
 
-	alert_title(a, to->t.lang, 300, &title);
-	alert_text(a, FORM_PLAIN, to->t.lang, to->ops->max_bytes ? to->ops->max_bytes : 4000, &text);
-	buf_addc(&title, '\n');
-	text_clean(buf_view(&title), true, &clean);
-	size_t head = clean.len;
-	text_clean(buf_view(&text), true, &clean);
-	bar(&t->text, "╭", "─", "╮", width + 2);
-	rest = buf_view(&clean);
-	for (size_t done = 0; rest.n; done = clean.len - rest.n) {
-		if (done == head)
-			bar(&t->text, "├", "─", "┤", width + 2);
-		boxed_line(&t->text, span_cut(&rest, '\n'), width);
+static void put_clean(struct json_out *j, const char *key, struct span text)
+{
+	CLEANUP(buf_free) struct buf clean = { 0 };
+
+	redact_text(NULL, text, &clean);
+	json_key(j, key);
+	json_str(j, (struct span){ buf_str(&clean), clean.len });
+	j->to->bad |= clean.bad;
+}
+
+static void put_lines(struct json_out *j, const char *key, struct span lines)
+{
+	json_key(j, key);
+	json_open(j, '[');
+	while (lines.n) {
+		CLEANUP(buf_free) struct buf clean = { 0 };
+		redact_text(NULL, span_cut(&lines, '\n'), &clean);
+		json_str(j, (struct span){ buf_str(&clean), clean.len });
+		j->to->bad |= clean.bad;
 	}
-	bar(&t->text, "╰", "─", "╯", width + 2);
+	json_close(j, ']');
+}
+
+static void put_preview(struct alert_task *t, const struct alert *a, const struct target *to, const struct request *q)
+{
+	static const char *const kinds[] = { [REQUEST_HTTP] = "http", [REQUEST_SMTP] = "smtp", [REQUEST_EXEC] = "exec" };
+	CLEANUP(buf_free) struct buf title = { 0 }, text = { 0 };
+	struct json_out j = { .to = &t->text };
+
+	alert_title(a, to->t.lang, 400, &title);
+	alert_text(a, FORM_PLAIN, to->t.lang, 16 << 10, &text);
+	alert_json_begin(&j, "tocsin.preview/1");
+	alert_json_text(&j, "channel", to->t.name);
+	alert_json_text(&j, "type", to->ops->type);
+	json_key(&j, "short");
+	json_bool(&j, t->o->all);
+	put_clean(&j, "title", buf_view(&title));
+	put_clean(&j, "text", buf_view(&text));
+	json_key(&j, "request");
+	json_open(&j, '{');
+	alert_json_text(&j, "kind", kinds[q->kind]);
+	if (q->kind == REQUEST_HTTP)
+		alert_json_text(&j, "method", q->method);
+	if (q->url.len)
+		put_clean(&j, "url", buf_view(&q->url));
+	if (q->headers.len)
+		put_lines(&j, "headers", buf_view(&q->headers));
+	if (q->from.len)
+		put_clean(&j, "from", buf_view(&q->from));
+	if (q->to.len)
+		put_lines(&j, q->kind == REQUEST_EXEC ? "command" : "to", buf_view(&q->to));
+	put_clean(&j, "body", buf_view(&q->body));
+	json_close(&j, '}');
+	alert_json_end(t, &j);
+	t->text.bad |= title.bad || text.bad;
 }
 
 static int make_alert(const char *path, int64_t now, struct alert *ret, struct err *e)
@@ -117,8 +166,14 @@ static int make_alert(const char *path, int64_t now, struct alert *ret, struct e
 	int n = file_slurp(path, &text, e);
 	if (n == 0)
 		n = report_read(buf_view(&text), path, &r, e);
+	if (n < 0) {
+		struct err why = *e;
+		err_set(e, -n, TR("%.400s (wanted is a report: tocsin run --report FILE)", "%.400s（需要报告文件：tocsin run --report 文件）"), why.msg);
+	}
 	if (n == 0)
 		n = alert_make(&r, r.outcome == OUTCOME_PASSED ? ALERT_RECOVERED : ALERT_FAILED, "L1", false, now, ret, e);
+	if (n == 0)
+		ret->lang = alert_report_lang(&r);
 	report_free(&r);
 	return n;
 }
@@ -129,16 +184,21 @@ static int preview(struct alert_task *t, const char *path, struct err *e)
 	struct request q = { 0 };
 	struct alert a;
 
-	int r = target_make_bare(t->config, t->o->channel, &to, e);
+	const struct config_channel *c = alert_channel(t, t->o->channel, e);
+	if (!c)
+		return -ENOENT;
+	int r = target_make_bare(t->config, c->name, &to, e);
 	if (r < 0)
 		return r;
 	r = make_alert(path, t->now, &a, e);
 	if (r < 0)
 		return r;
 	r = to.ops->make(&to.t, &a, t->o->all, t->now, &q, e);
-	if (r == 0) {
-		say_card(t, &a, &to);
-		buf_addc(&t->text, '\n');
+	if (r == 0 && t->o->json) {
+		put_preview(t, &a, &to, &q);
+	} else if (r == 0) {
+		say_picture(t, &a, &to, &q);
+		say_size(t, &to, &q);
 		say_request(t, &q);
 	}
 	request_free(&q);
@@ -148,25 +208,27 @@ static int preview(struct alert_task *t, const char *path, struct err *e)
 
 static int run(void *values, const struct args *a)
 {
-	const struct alert_values *o = values;
 	struct alert_task t;
 	struct err e = { 0 };
 
-	if (a->n != 1 || !o->channel)
-		return say_usage("alert preview", TR("for example: tocsin alert preview --channel ops report.json", "例如：tocsin alert preview --channel ops report.json"));
+	if (a->n != 1)
+		return say_usage("alert preview", TR("of which report? For example: tocsin alert preview --channel ops report.json", "预览哪个报告？例如：tocsin alert preview --channel ops report.json"));
 	int r = alert_begin(&t, values, NEEDS_CONFIG);
 	return r ? r : alert_end(&t, preview(&t, a->v[0], &e), &e);
 }
 
 /* clang-format off */
 static const struct opt opts[] = {
-	{ "channel", 0, OPT_STRING, ALERT_AT(channel), { "NAME", "名称" }, { "as this channel would get it", "按这个渠道的格式" }, NULL, 0 },
+	{ "channel", 0, OPT_STRING, ALERT_AT(channel), { "NAME", "名称" }, { "as this channel would get it (not needed when there is only one)", "按这个渠道的格式（只有一个渠道时可省略）" }, NULL, 0 },
 	{ "short", 0, OPT_FLAG, ALERT_AT(all), { NULL, NULL }, { "in the short, plain form that is sent when the rich one is refused", "使用富格式被拒后所用的纯文本短格式" }, NULL, 0 },
-	OPT_CONFIG,
+	OPT_JSON, OPT_CONFIG,
 };
 const struct verb verb_alert_preview = {
 	.name = "alert preview", .args = { "REPORT", "报告" }, .brief = { "what a channel would get for this report", "查看渠道会收到的内容" },
-	.text = { "A card as a chat shows it, then the exact request. Secrets are not read: [redacted] stands in their place. Nothing is sent.", "先按聊天卡片的样子显示，再给出完整请求。不读取机密，以 [redacted] 代替。不会发送。" },
+	.text = { "A picture of the message, drawn from the payload, then the exact request. Secrets are not read: [redacted] stands in their place. Nothing is sent. A report that passed shows the recovery notice. With --json the schema is tocsin.preview/1.\n\n"
+		  "  tocsin run --report report.json -- go test ./...\n  tocsin alert preview --channel ops report.json\n",
+		  "先按消息的样子显示（由实际内容绘制），再给出完整请求。不读取机密，以 [redacted] 代替。不会发送。结果为通过的报告显示恢复通知。--json 的格式为 tocsin.preview/1。\n\n"
+		  "  tocsin run --report report.json -- go test ./...\n  tocsin alert preview --channel ops report.json\n" },
 	.opts = opts, .n_opts = ARRAY_LEN(opts), .size = sizeof(struct alert_values), .files = true, .run = run,
 };
 /* clang-format on */

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/text.h"
 #include "base/time.h"
 #include "cli/alerting.h"
 
@@ -15,34 +16,36 @@ struct listing {
 	unsigned states; /* bits; 0: all but delivered */
 };
 
-static void put_time(struct json_out *j, const char *key, int64_t wall)
-{
-	char text[32];
-
-	json_key(j, key);
-	time_rfc3339(wall, text);
-	json_strz(j, wall ? text : NULL);
-}
-
 static void put_span(struct json_out *j, const char *key, struct span s)
 {
 	json_key(j, key);
 	json_str(j, s.n ? s : (struct span){ 0 });
 }
 
-static void row_json(struct json_out *j, const struct alert_row *a)
+/* It goes again by itself: also what may have arrived, once. */
+static bool waits(const struct alert_row *a)
 {
-	json_open(j, '{');
+	return a->state == ALERT_PENDING || (a->state == ALERT_AMBIGUOUS && a->next_attempt > 0);
+}
+
+static void put_row(struct json_out *j, const struct alert_row *a)
+{
 	put_span(j, "id", a->id);
 	put_span(j, "channel", a->channel);
 	put_span(j, "state", span_of(alert_state_words[a->state]));
 	json_key(j, "attempts");
 	json_int(j, a->attempts);
-	put_time(j, "next_attempt", a->state == ALERT_PENDING ? a->next_attempt : 0);
+	alert_json_time(j, "next_attempt", waits(a) ? a->next_attempt : 0);
 	put_span(j, "error", a->error);
 	put_span(j, "run", a->run);
-	put_time(j, "created", a->created);
-	put_time(j, "updated", a->updated);
+	alert_json_time(j, "created", a->created);
+	alert_json_time(j, "updated", a->updated);
+}
+
+void alert_row_json(struct json_out *j, const struct alert_row *a)
+{
+	json_open(j, '{');
+	put_row(j, a);
 }
 
 static void row_title(const struct alert_row *a, struct buf *ret)
@@ -58,33 +61,61 @@ static void row_title(const struct alert_row *a, struct buf *ret)
 	alert_free(&x);
 }
 
+/* On a terminal a row is a line. */
+static void say_title(struct alert_task *t, struct span title, size_t from)
+{
+	size_t width = t->out.width > from + 20 ? t->out.width - from : 20, begin = t->text.len;
+
+	say_clean(&t->text, title);
+	struct span all = { t->text.p + begin, t->text.len - begin };
+	if (t->out.tty && text_width(all) > width) {
+		t->text.len = begin + text_fit(all, width - 1).n;
+		buf_adds(&t->text, "…");
+	}
+}
+
+static void say_trouble(struct alert_task *t, const struct alert_row *a)
+{
+	CLEANUP(buf_free) struct buf b = { 0 };
+
+	if (waits(a) && a->next_attempt > t->now) {
+		char wait[24];
+		duration_text(a->next_attempt - t->now, wait);
+		if (a->attempts)
+			buf_addf(&b, TR("after %lld attempts, again in %s", "已尝试 %lld 次，%s 后重试"), (long long)a->attempts, wait);
+		else
+			buf_addf(&b, TR("is sent in %s", "%s 后发送"), wait);
+		buf_adds(&b, a->error.n ? TR(": ", "：") : "");
+	}
+	buf_span(&b, a->error);
+	if (b.len)
+		alert_wrap(t, buf_view(&b), 4);
+	t->text.bad |= b.bad;
+}
+
 static void row_line(struct alert_task *t, const struct alert_row *a)
 {
 	CLEANUP(buf_free) struct buf title = { 0 }, channel = { 0 }, cell = { 0 };
 	struct buf *b = &t->text;
+	bool narrow = t->out.tty && t->out.width < 110;
 	char age[16];
 
 	when_age(t->now - a->created, age);
 	row_title(a, &title);
-	buf_addf(b, "%.*s  ", SPAN_ARG(a->id));
-	alert_state_say(b, &t->out, a->state, 14);
 	say_clean(&channel, a->channel);
-	say_cell(&cell, buf_str(&channel), 12);
-	buf_addf(b, " %s %4s  ", buf_str(&cell), age);
-	say_clean(b, buf_view(&title));
+	buf_addf(b, "%.*s  ", SPAN_ARG(a->id));
+	alert_state_say(b, &t->out, a->state, narrow ? 0 : 14);
+	if (narrow) { /* two lines */
+		buf_addf(b, "\n  %s  %s  ", buf_str(&channel), age);
+		say_title(t, buf_view(&title), 6 + text_width(buf_view(&channel)) + text_width(span_of(age)));
+	} else {
+		say_cell(&cell, buf_str(&channel), 12);
+		buf_addf(b, " %s %4s  ", buf_str(&cell), age);
+		say_title(t, buf_view(&title), 26 + 2 + 14 + 1 + (text_width(buf_view(&cell))) + 1 + 4 + 2);
+	}
 	buf_addc(b, '\n');
-	if (a->state == ALERT_PENDING && a->next_attempt > t->now) {
-		char wait[24];
-		duration_text(a->next_attempt - t->now, wait);
-		buf_addf(b, TR("    after %lld attempts, again in %s", "    已尝试 %lld 次，%s 后重试"), (long long)a->attempts, wait);
-		buf_adds(b, a->error.n ? ": " : "\n");
-	} else if (a->error.n) {
-		buf_adds(b, "    ");
-	}
-	if (a->error.n) {
-		say_clean(b, a->error);
-		buf_addc(b, '\n');
-	}
+	say_trouble(t, a);
+	b->bad |= title.bad || channel.bad || cell.bad;
 }
 
 static int list_row(void *ctx, const struct alert_row *a)
@@ -96,7 +127,7 @@ static int list_row(void *ctx, const struct alert_row *a)
 		return 0;
 	l->n++;
 	if (l->t->o->json) {
-		row_json(&l->j, a);
+		alert_row_json(&l->j, a);
 		json_close(&l->j, '}');
 	} else {
 		row_line(l->t, a);
@@ -119,9 +150,12 @@ static void say_counts(struct alert_task *t, const int64_t *counts, size_t shown
 {
 	if (!shown)
 		buf_adds(&t->text, TR("nothing is owed\n", "没有待发的告警\n"));
-	buf_addf(&t->text, TR("%lld pending, %lld being sent, %lld delivered, %lld ambiguous, %lld misconfigured, %lld dead\n", "待发送 %lld，发送中 %lld，已送达 %lld，不确定 %lld，配置有误 %lld，已放弃 %lld\n"),
+	CLEANUP(buf_free) struct buf b = { 0 };
+	buf_addf(&b, TR("%lld pending, %lld being sent, %lld delivered, %lld ambiguous, %lld misconfigured, %lld dead", "待发送 %lld，发送中 %lld，已送达 %lld，不确定 %lld，配置有误 %lld，已放弃 %lld"),
 		 (long long)counts[ALERT_PENDING], (long long)counts[ALERT_LEASED], (long long)counts[ALERT_DELIVERED], (long long)counts[ALERT_AMBIGUOUS],
 		 (long long)counts[ALERT_MISCONFIGURED], (long long)counts[ALERT_DEAD]);
+	alert_wrap(t, buf_view(&b), 0);
+	t->text.bad |= b.bad;
 }
 
 static int list(struct alert_task *t, unsigned states, struct err *e)
@@ -159,7 +193,7 @@ static int read_states(const char *words, unsigned *ret, struct err *e)
 		while (i < ALERT_STATES && !span_eq(span_of(alert_state_words[i]), one))
 			i++;
 		if (i == ALERT_STATES)
-			return err_set(e, EINVAL, TR("--state does not know '%.*s'", "--state 不认识“%.*s”"), SPAN_ARG(span_head(one, 30)));
+			return err_set(e, EINVAL, TR("'%.*s' is no state: they are pending, leased, delivered, ambiguous, misconfigured and dead", "“%.*s”不是状态：可用 pending、leased、delivered、ambiguous、misconfigured、dead"), SPAN_ARG(utf8_head(one, 30)));
 		*ret |= 1u << i;
 	}
 	return 0;
@@ -190,21 +224,28 @@ static int run_dead(void *values, const struct args *a)
 
 /* ---- one ---- */
 
-static void say_fact(struct buf *b, const char *name, struct span v)
+static void say_fact(struct alert_task *t, const char *name, struct span v)
 {
+	CLEANUP(buf_free) struct buf line = { 0 };
+
 	if (!v.n)
 		return;
-	say_cell(b, name, 12);
-	say_clean(b, v);
-	buf_addc(b, '\n');
+	say_cell(&t->text, name, 12);
+	say_clean(&line, v);
+	if (t->out.tty)
+		say_wrap(&t->text, buf_view(&line), 12, 12, t->out.width);
+	else
+		buf_span(&t->text, buf_view(&line));
+	buf_addc(&t->text, '\n');
+	t->text.bad |= line.bad;
 }
 
-static void say_time(struct buf *b, const char *name, int64_t wall)
+static void say_time(struct alert_task *t, const char *name, int64_t wall)
 {
 	char when[32];
 
 	when_date(wall, when);
-	say_fact(b, name, wall ? span_of(when) : (struct span){ 0 });
+	say_fact(t, name, wall ? span_of(when) : (struct span){ 0 });
 }
 
 static void show_alert(struct alert_task *t, const struct owed_body *o)
@@ -234,30 +275,37 @@ static int show_row(void *ctx, const struct alert_row *a)
 	struct err e;
 
 	if (t->o->json) {
-		row_json(&j, a);
+		alert_json_begin(&j, "tocsin.alert_show/1");
+		put_row(&j, a);
 		json_key(&j, "alert");
 		if (owed_read(a->body, &t->mem, &o, &e) == 0)
 			buf_span(&t->text, o.alert);
 		else
 			json_null(&j);
-		json_close(&j, '}');
-		buf_addc(&t->text, '\n');
+		j.comma = true;
+		alert_json_end(t, &j);
 		return 0;
 	}
 	snprintf(tries, sizeof(tries), "%lld", (long long)a->attempts);
-	say_fact(&t->text, TR("alert", "告警"), a->id);
-	say_fact(&t->text, TR("channel", "渠道"), a->channel);
-	say_fact(&t->text, TR("state", "状态"), span_of(alert_state_words[a->state]));
-	say_fact(&t->text, TR("attempts", "尝试次数"), span_of(tries));
-	say_fact(&t->text, TR("answer", "结果"), a->error);
-	say_time(&t->text, TR("owed since", "产生于"), a->created);
-	say_time(&t->text, TR("last change", "最近变化"), a->updated);
-	if (a->state == ALERT_PENDING)
-		say_time(&t->text, TR("next", "下次尝试"), a->next_attempt);
-	say_fact(&t->text, TR("run", "运行"), a->run);
+	say_fact(t, TR("alert", "告警"), a->id);
+	say_fact(t, TR("channel", "渠道"), a->channel);
+	say_cell(&t->text, TR("state", "状态"), 12);
+	alert_state_say(&t->text, &t->out, a->state, 0);
+	buf_addf(&t->text, lang_now == LANG_ZH ? "（%s）\n" : "\n", alert_state_words[a->state]);
+	say_fact(t, TR("attempts", "尝试次数"), span_of(tries));
+	say_fact(t, TR("answer", "结果"), a->error);
+	say_time(t, TR("owed since", "产生于"), a->created);
+	say_time(t, TR("last change", "最近变化"), a->updated);
+	if (waits(a))
+		say_time(t, TR("next", "下次尝试"), a->next_attempt);
+	say_fact(t, TR("run", "运行"), a->run);
 	if (owed_read(a->body, &t->mem, &o, &e) < 0)
 		return 0;
-	say_fact(&t->text, TR("config", "配置"), o.config);
+	say_fact(t, TR("config", "配置"), o.config);
+	CLEANUP(buf_free) struct buf next = { 0 };
+	if (a->state != ALERT_AMBIGUOUS || !waits(a))
+		alert_next_say(&next, a->state, a->id);
+	say_fact(t, TR("to do", "下一步"), buf_view(&next));
 	show_alert(t, &o);
 	return 0;
 }
@@ -306,6 +354,59 @@ static int pick_named(struct alert_task *t, const struct args *a, struct picked 
 	return r;
 }
 
+struct following {
+	struct picked *p;
+	struct arena mem;
+	size_t named;
+};
+
+static int pick_following(void *ctx, const struct alert_row *a)
+{
+	struct following *f = ctx;
+	struct owed_body o;
+	struct err none;
+
+	if (owed_read(a->body, &f->mem, &o, &none) < 0 || !o.after.n)
+		return 0;
+	for (size_t i = 0; i < f->named; i++) {
+		if (span_eq(a->id, span_of(f->p->ids[i])))
+			return 0;
+	}
+	for (size_t i = 0; i < f->named; i++) {
+		if (span_eq(o.after, span_of(f->p->ids[i])))
+			return pick(f->p, a);
+	}
+	return 0;
+}
+
+/* What waits for a person only because of these: their ends. */
+static int pick_ends(struct alert_task *t, struct picked *p, struct err *e)
+{
+	struct following f = { .p = p, .named = p->n };
+	int r = outbox_list(t->s, alert_state_words[ALERT_MISCONFIGURED], pick_following, &f, e);
+
+	arena_free(&f.mem);
+	return r;
+}
+
+/* All were put into one state. */
+static void put_changed(struct alert_task *t, const struct picked *p, enum alert_state state)
+{
+	struct json_out j = { .to = &t->text };
+
+	alert_json_begin(&j, "tocsin.alert_changed/1");
+	json_key(&j, "alerts");
+	json_open(&j, '[');
+	for (size_t i = 0; i < p->n; i++) {
+		json_open(&j, '{');
+		alert_json_text(&j, "id", p->ids[i]);
+		alert_json_text(&j, "state", alert_state_words[state]);
+		json_close(&j, '}');
+	}
+	json_close(&j, ']');
+	alert_json_end(t, &j);
+}
+
 static int retry_all(struct alert_task *t, const struct picked *p, struct err *e)
 {
 	for (size_t i = 0; i < p->n; i++) {
@@ -314,9 +415,12 @@ static int retry_all(struct alert_task *t, const struct picked *p, struct err *e
 		int r = outbox_again(t->s, p->ids[i], t->now, e);
 		if (r < 0)
 			return r;
-		buf_addf(&t->text, TR("%s is due again\n", "%s 将重新发送\n"), p->ids[i]);
+		if (!t->o->json)
+			buf_addf(&t->text, TR("%s is due again\n", "%s 将重新发送\n"), p->ids[i]);
 	}
-	if (!p->n)
+	if (t->o->json)
+		put_changed(t, p, ALERT_PENDING);
+	else if (!p->n)
 		buf_adds(&t->text, TR("nothing to try again\n", "没有需要重试的告警\n"));
 	return 0;
 }
@@ -346,6 +450,8 @@ static int run_retry(void *values, const struct args *a)
 	if (r)
 		return r;
 	r = o->all ? outbox_list(t.s, NULL, pick, &p, &e) : pick_named(&t, a, &p, &e);
+	if (r == 0 && !o->all)
+		r = pick_ends(&t, &p, &e);
 	if (r == 0)
 		r = retry_all(&t, &p, &e);
 	if (r == 0 && p.n)
@@ -361,8 +467,11 @@ static int drop_all(struct alert_task *t, const struct picked *p, const char *wh
 		int r = outbox_settle(t->s, p->ids[i], NULL, ALERT_DEAD, why, 0, t->now, e);
 		if (r < 0)
 			return r;
-		buf_addf(&t->text, TR("%s is dropped\n", "已丢弃 %s\n"), p->ids[i]);
+		if (!t->o->json)
+			buf_addf(&t->text, TR("%s is dropped\n", "已丢弃 %s\n"), p->ids[i]);
 	}
+	if (t->o->json)
+		put_changed(t, p, ALERT_DEAD);
 	return 0;
 }
 
@@ -399,34 +508,34 @@ static const struct opt list_opts[] = {
 	ALL_OPT("delivered ones too", "包括已送达的"), OPT_JSON, OPT_OUTBOX,
 };
 static const struct opt dead_opts[] = { OPT_JSON, OPT_OUTBOX };
-static const struct opt retry_opts[] = { ALL_OPT("all that are not delivered", "全部未送达的"), OPT_OUTBOX, OPT_CONFIG };
+static const struct opt retry_opts[] = { ALL_OPT("all that are not delivered", "全部未送达的"), OPT_JSON, OPT_CONFIG, OPT_OUTBOX };
 static const struct opt drop_opts[] = {
-	{ "why", 0, OPT_STRING, ALERT_AT(why), { "TEXT", "文本" }, { "the reason; kept", "原因，会保存" }, NULL, 0 }, OPT_OUTBOX,
+	{ "why", 0, OPT_STRING, ALERT_AT(why), { "TEXT", "文本" }, { "the reason; kept", "原因，会保存" }, NULL, 0 }, OPT_JSON, OPT_OUTBOX,
 };
 
 const struct verb verb_alert_queue = {
 	.name = "alert queue", .brief = { "what is owed, and how it stands", "列出待发的告警及其状态" },
-	.text = { "The oldest first; delivered ones only with --all. With --json the schema is tocsin.queue/1.", "最早的在前；已送达的只在使用 --all 时列出。--json 的格式为 tocsin.queue/1。" },
+	.text = { "The oldest first; delivered ones only with --all. With --json the schema is tocsin.queue/1. Exit status 0, whatever is owed.\n\n  tocsin alert queue\n  tocsin alert queue --state misconfigured,dead --json\n", "最早的在前；已送达的只在使用 --all 时列出。--json 的格式为 tocsin.queue/1。无论有无待发，退出码均为 0。\n\n  tocsin alert queue\n  tocsin alert queue --state misconfigured,dead --json\n" },
 	.opts = list_opts, .n_opts = ARRAY_LEN(list_opts), .size = sizeof(struct alert_values), .run = run_queue,
 };
 const struct verb verb_alert_dead = {
 	.name = "alert dead", .brief = { "what needs a person: dead, misconfigured, ambiguous", "需要人工处理的：已放弃、配置有误、不确定" },
-	.text = { "For each, what the channel said last.", "逐条列出渠道最后的回应。" },
+	.text = { "For each, what the channel said last. `tocsin alert retry ID` sends it again, `tocsin alert drop ID --why TEXT` never. With --json the schema is tocsin.queue/1.", "逐条列出渠道最后的回应。`tocsin alert retry 编号` 重新发送，`tocsin alert drop 编号 --why 原因` 不再发送。--json 的格式为 tocsin.queue/1。" },
 	.opts = dead_opts, .n_opts = ARRAY_LEN(dead_opts), .size = sizeof(struct alert_values), .run = run_dead,
 };
 const struct verb verb_alert_show = {
-	.name = "alert show", .args = { "ID", "编号" }, .brief = { "one alert: its state, its history, its text", "查看一个告警的状态和内容" },
-	.text = { "With --json also the alert itself (tocsin.alert/1).", "--json 还包含告警本身（tocsin.alert/1）。" },
+	.name = "alert show", .args = { "ID", "编号" }, .brief = { "one alert: its state, what the channel said, its text", "查看一个告警的状态、渠道的回应和内容" },
+	.text = { "The id is in `tocsin alert queue`; 6 of its first characters are enough when they are of one. With --json (tocsin.alert_show/1) also the alert itself (tocsin.alert/1).\n\n  tocsin alert show 01KAXV6Q\n", "编号见 `tocsin alert queue`；开头 6 个字符若能唯一确定即可。--json（tocsin.alert_show/1）还包含告警本身（tocsin.alert/1）。\n\n  tocsin alert show 01KAXV6Q\n" },
 	.opts = dead_opts, .n_opts = ARRAY_LEN(dead_opts), .size = sizeof(struct alert_values), .run = run_show,
 };
 const struct verb verb_alert_retry = {
 	.name = "alert retry", .args = { "ID…|--all", "编号…|--all" }, .brief = { "try again now", "立即重试" },
-	.text = { "From the first attempt on, with the environment's secrets of this shell, and with a deliverer started when none is there.", "从第一次尝试重新开始，使用当前环境中的机密；没有投递进程时启动一个。" },
+	.text = { "From the first attempt on, with the environment's secrets of this shell, and with a deliverer started when none is there. With --json the schema is tocsin.alert_changed/1.\n\n  tocsin alert retry --all\n  tocsin alert retry 01KAXV6Q\n", "从第一次尝试重新开始，使用当前环境中的机密；没有投递进程时启动一个。--json 的格式为 tocsin.alert_changed/1。\n\n  tocsin alert retry --all\n  tocsin alert retry 01KAXV6Q\n" },
 	.opts = retry_opts, .n_opts = ARRAY_LEN(retry_opts), .size = sizeof(struct alert_values), .run = run_retry,
 };
 const struct verb verb_alert_drop = {
 	.name = "alert drop", .args = { "ID…", "编号…" }, .brief = { "do not send it any more", "不再发送" },
-	.text = { "It becomes dead, with the reason and who gave it.", "标为已放弃，并记录原因和操作者。" },
+	.text = { "It becomes dead, with the reason and who gave it: `tocsin alert show` has both. With --json the schema is tocsin.alert_changed/1.\n\n  tocsin alert drop 01KAXV6Q --why 'the branch is gone'\n", "标为已放弃，并记录原因和操作者（见 `tocsin alert show`）。--json 的格式为 tocsin.alert_changed/1。\n\n  tocsin alert drop 01KAXV6Q --why '分支已删除'\n" },
 	.opts = drop_opts, .n_opts = ARRAY_LEN(drop_opts), .size = sizeof(struct alert_values), .run = run_drop,
 };
 /* clang-format on */

@@ -22,7 +22,7 @@ static void take_bytes(struct session *s, enum stream stream, struct span bytes)
 			lines_feed(&s->events, bytes);
 	}
 	if (s->json && s->view.live && stream == STREAM_ERR)
-		view_stderr(&s->view, bytes);
+		view_stderr(&s->view, bytes, s->o->redact_output);
 	judge_feed(s->judge, stream, bytes);
 	if (s->json)
 		view_flush(&s->view);
@@ -267,6 +267,7 @@ static int run_once(struct session *s, const struct argv *argv, const char *env,
 		.env_add = add,
 		.pty = s->o->pty,
 		.relay_out = !s->json,
+		.redact = s->o->redact_output,
 		.relay_err = !(s->json && s->view.live) && !filter,
 		.timeout = s->o->timeout,
 		.stall = filter ? 0 : s->o->stall, /* of each download then */

@@ -20,7 +20,7 @@ enum on_fail { ON_FAIL_ABORT, ON_FAIL_ALERT, ON_FAIL_RECORD };
 struct run_values {
 	const char *report, *junit, *sarif, *jsonfile, *log, *store, *config, *spool;
 	int format, on_fail; /* index in view_format_names; enum on_fail */
-	bool pty, reap, panics, strict, no_store, quarantine, require_signed, modules;
+	bool pty, reap, panics, strict, no_store, quarantine, redact_output, require_signed, modules;
 	bool flush_given;
 	int64_t timeout, stall, grace, retry, rerun, rerun_max, flush;
 	struct opt_list retry_on, allow_masked, signed_by, mirror;
@@ -42,6 +42,7 @@ struct session {
 	struct config *config;
 	struct collect tests;   /* every test that ended, for the store */
 	const char *store_uri;  /* NULL: the user's own */
+	struct store *store;    /* open from when the run was recorded until it is told: mostly the outbox is the same file */
 	const char *base_branch; /* of the configuration; NULL: not said */
 	const char *top;        /* of the working tree; NULL: none */
 	int64_t keep_age, keep_bytes; /* how long runs are kept; 0: for ever */

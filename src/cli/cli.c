@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "cli/cmd.h"
+#include "cli/known.h"
 #include "cli/opt.h"
 #include "cli/say.h"
 
@@ -121,7 +122,7 @@ static const struct verb *named(const struct args *a)
 	return sub ? sub : v;
 }
 
-int cli_main(int argc, char **argv)
+static int answer(int argc, char **argv)
 {
 	CLEANUP(mem_free) const char **words = mem_zalloc(((size_t)argc + 2) * sizeof(*words));
 	struct args rest;
@@ -150,4 +151,12 @@ int cli_main(int argc, char **argv)
 		return say_usage(NULL, e.msg);
 	}
 	return call_named(v, rest.n - 1, rest.v + 1);
+}
+
+int cli_main(int argc, char **argv)
+{
+	known_begin(argc, argv);
+	int r = answer(argc, argv);
+	known_end();
+	return r;
 }

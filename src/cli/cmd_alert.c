@@ -26,13 +26,21 @@ int alert_begin(struct alert_task *t, const struct alert_values *o, unsigned nee
 
 static bool is_usage(int r)
 {
-	return r == -EINVAL || r == -ENOENT || r == -EEXIST || r == -EBADMSG;
+	static const int all[] = { -EINVAL, -ENOENT, -EEXIST, -EBADMSG, -EPERM, -EACCES };
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		if (all[i] == r)
+			return true;
+	}
+	return false;
 }
 
 int alert_end(struct alert_task *t, int r, const struct err *e)
 {
 	int status = r >= 0 ? r : is_usage(r) ? EXIT_USAGE : EXIT_OWN;
 
+	if (r < 0 && t->o->json)
+		buf_clear(&t->text); /* half an answer is none */
 	if (r < 0)
 		say_error("%s", e->msg[0] ? e->msg : TR("no memory", "内存不足"));
 	if (r >= 0 && t->text.bad) {
@@ -65,6 +73,115 @@ const char *alert_who(struct arena *mem)
 			return v;
 	}
 	return NULL;
+}
+
+/* ---- channels, reports ---- */
+
+static int no_channels(struct err *e)
+{
+	return err_set(e, ENOENT,
+		       TR("no channels are configured: write them into ~/.config/tocsin/tocsin.yaml, or a file named with --config or TOCSIN_CONFIG (one in the working tree is not trusted with them); see `tocsin help config`",
+			  "没有配置渠道：请写入 ~/.config/tocsin/tocsin.yaml，或用 --config、TOCSIN_CONFIG 指定文件（工作目录中的文件不可信，其中的渠道会被忽略）；见 `tocsin help config`"));
+}
+
+const struct config_channel *alert_channel(const struct alert_task *t, const char *name, struct err *e)
+{
+	CLEANUP(buf_free) struct buf names = { 0 };
+	const struct config *c = t->config;
+	const struct config_channel *one = name ? config_channel_named(c, name) : NULL;
+
+	if (one)
+		return one;
+	if (!name && c->n_channels == 1)
+		return c->channels;
+	for (size_t i = 0; i < c->n_channels; i++)
+		buf_addf(&names, "%s%s", i ? TR(", ", "、") : "", c->channels[i].name);
+	if (!c->n_channels)
+		no_channels(e);
+	else if (name)
+		err_set(e, ENOENT, TR("there is no channel '%.60s'; there are: %.300s", "没有名为“%.60s”的渠道；已有：%.300s"), name, buf_str(&names));
+	else
+		err_set(e, ENOENT, TR("which channel? There are: %.300s", "哪个渠道？已有：%.300s"), buf_str(&names));
+	return NULL;
+}
+
+/* A report does not say it; our own Chinese sentences cannot do without their signs. */
+enum lang alert_report_lang(const struct report *r)
+{
+	static const char *const signs[] = { "个测试", "失败", "通过", "终止", "退出", "超时", "没有", "无法" };
+
+	for (size_t i = 0; i < ARRAY_LEN(signs); i++) {
+		if (span_find(span_of(r->summary), span_of(signs[i])) != SPAN_NONE)
+			return LANG_ZH;
+	}
+	return LANG_EN;
+}
+
+/* ---- JSON ---- */
+
+void alert_json_begin(struct json_out *j, const char *schema)
+{
+	json_open(j, '{');
+	alert_json_text(j, "schema", schema);
+}
+
+void alert_json_end(struct alert_task *t, struct json_out *j)
+{
+	json_close(j, '}');
+	buf_addc(&t->text, '\n');
+}
+
+void alert_json_time(struct json_out *j, const char *key, int64_t wall)
+{
+	char text[32];
+
+	time_rfc3339(wall, text);
+	alert_json_text(j, key, wall ? text : NULL);
+}
+
+void alert_json_text(struct json_out *j, const char *key, const char *text)
+{
+	json_key(j, key);
+	json_strz(j, text);
+}
+
+/* ---- for people ---- */
+
+void alert_wrap(struct alert_task *t, struct span text, size_t indent)
+{
+	CLEANUP(buf_free) struct buf line = { 0 };
+
+	say_clean(&line, text);
+	say_pad(&t->text, indent);
+	if (t->out.tty)
+		say_wrap(&t->text, buf_view(&line), indent, indent, t->out.width);
+	else
+		buf_span(&t->text, buf_view(&line));
+	buf_addc(&t->text, '\n');
+	t->text.bad |= line.bad;
+}
+
+void alert_next_say(struct buf *b, enum alert_state s, struct span id)
+{
+	static const struct tx next[ALERT_STATES] = {
+		[ALERT_PENDING] = { "It is tried again by itself.", "会自动重试。" },
+		[ALERT_LEASED] = { "It is being sent now.", "正在发送。" },
+		[ALERT_AMBIGUOUS] = { "It may have arrived: look in the chat. Then `tocsin alert retry %.*s`, or drop it with --why.",
+				      "可能已送达：请先到群里确认，再执行 `tocsin alert retry %.*s`，或用 drop --why 丢弃。" },
+		[ALERT_MISCONFIGURED] = { "Put the channel right, then: tocsin alert retry %.*s", "修正渠道配置后执行：tocsin alert retry %.*s" },
+		[ALERT_DEAD] = { "It is kept. To send it all the same: tocsin alert retry %.*s", "告警仍保留。如需再次发送：tocsin alert retry %.*s" },
+	};
+
+	if (!next[s].en)
+		return;
+	for (struct span rest = span_of(tx(next[s])); rest.n;) {
+		size_t at = span_find(rest, S("%.*s"));
+		buf_span(b, span_head(rest, at == SPAN_NONE ? rest.n : at));
+		if (at == SPAN_NONE)
+			break;
+		buf_span(b, id);
+		rest = span_from(rest, at + 4);
+	}
 }
 
 /* clang-format off */

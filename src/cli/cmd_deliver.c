@@ -67,13 +67,14 @@ const struct verb verb_deliver = {
 		  "who want it as a service (packaging/tocsin-deliver.service), or once, from cron or at the end of a job. One deliverer works on an outbox at a "
 		  "time; a second one hands over what it knows, and leaves. It may be killed at any moment: what was under way is sent again.\n\n"
 		  "  tocsin deliver --once\n\n"
-		  "An alert that cannot be delivered is tried again after 5 s, 30 s, 2 min, 10 min, 30 min and then every hour, for a day and at least 30 times. What "
-		  "only a person can put right is misconfigured, and told through the other channels. See `tocsin alert queue`.\n\n"
+		  "An alert that cannot be delivered is tried again after 5 s, 30 s, 2 min, 10 min, 30 min and then every hour, for a day and at least 30 times; "
+		  "one whose secret nobody has handed over since the machine was started waits for a run that does, for seven days. Where a channel cannot tell a "
+		  "message sent twice from two, what may have arrived is sent once more after two minutes, marked as a possible repeat. What only a person can put right is misconfigured, and told through the other channels. See `tocsin alert queue`.\n\n"
 		  "Exit status: 0; 1 (--once) something was not delivered; 125 the outbox cannot be used.",
 		  "`tocsin run` 把告警写入发件箱，启动一个独立的投递进程后即结束；本命令用于把它作为服务运行（packaging/tocsin-deliver.service），或在 cron、作业末尾单次运行。同一发件箱同时只有一个投递进程；"
 		  "后来者交接所知后退出。随时可以终止它：未完成的会重新发送。\n\n"
 		  "  tocsin deliver --once\n\n"
-		  "未能送达的告警依次在 5 秒、30 秒、2 分、10 分、30 分后重试，之后每小时一次，持续一天且至少 30 次。需要人工修正的标为 misconfigured，并通过其他渠道告知。见 `tocsin alert queue`。\n\n"
+		  "未能送达的告警依次在 5 秒、30 秒、2 分、10 分、30 分后重试，之后每小时一次，持续一天且至少 30 次；开机后机密尚未由任何运行提供的，最多等待七天。渠道无法识别重复消息时，可能已送达的两分钟后再发一次，并注明可能重复。需要人工修正的标为 misconfigured，并通过其他渠道告知。见 `tocsin alert queue`。\n\n"
 		  "退出状态：0；1（--once）有未送达的；125 发件箱无法使用。" },
 	.opts = opts,
 	.n_opts = ARRAY_LEN(opts),

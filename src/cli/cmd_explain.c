@@ -7,6 +7,7 @@
 #include "cli/cmd.h"
 #include "cli/input.h"
 #include "cli/junit.h"
+#include "cli/known.h"
 #include "cli/markdown.h"
 #include "cli/opt.h"
 #include "cli/view.h"
@@ -243,6 +244,7 @@ static int run(void *values, const struct args *a)
 	}
 	term_open(&t.out, STDOUT_FILENO);
 	where_read(&t.mem, NULL, &t.where);
+	known_configured();
 	for (size_t i = 0; i < a->n; i++)
 		r = worse(r, explain_file(&t, a->v[i], a->n > 1));
 	r = worse(r, write_all(&t));

@@ -39,6 +39,10 @@ const struct opt run_opts[] = {
 	{ "log", 0, OPT_FILE, AT(log), { "FILE", "文件" },
 	  { "keep the whole output, secrets replaced, else byte for byte; a name that ends in .zst is compressed",
 	    "保存全部输出：密钥等机密替换掉，其余逐字节不变；以 .zst 结尾则压缩" }, NULL, 0 },
+	{ "redact-output", 0, OPT_FLAG, AT(redact_output), NO_ARG,
+	  { "replace secrets in what the command prints, too; without it its own output is shown as it is (every format but raw is always without "
+	    "them). What may be the beginning of a secret is shown a tenth of a second later",
+	    "命令自身的输出也去除机密；默认原样显示（除 raw 外，各显示方式总是去除）。可能是机密开头的内容会晚十分之一秒显示" }, NULL, 0 },
 	{ "reap", 0, OPT_FLAG, AT(reap), NO_ARG,
 	  { "end processes that outlive the command (else they are left and named)", "结束命令退出后仍在运行的进程（默认保留并列出）" }, NULL, 0 },
 	{ "timeout", 0, OPT_DURATION, AT(timeout), { "D", "时长" },
@@ -443,6 +447,7 @@ static void print_verdict(struct session *s, const struct report *r, bool speak)
 		verdict_print(r, s->format, t, &s->view.text);
 	if (s->view.text.len && mid_line(s, t))
 		term_put(t, S("\n"));
+	view_clean(&s->view);
 	term_flush(t, &s->view.text);
 }
 
@@ -514,6 +519,8 @@ static int run_session(struct session *s)
 		history_record(s, &r);
 	if (!told)
 		alarm_end(s, &r);
+	store_close(s->store);
+	s->store = NULL;
 	print_verdict(s, &r, !told);
 	write_sarif(s, &r);
 	write_report(s, &r);

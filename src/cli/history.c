@@ -273,7 +273,10 @@ void history_record(struct session *s, struct report *r)
 		spool(s, r, e.msg);
 	else
 		keep_house(s, store);
-	store_close(store);
+	if (n < 0)
+		store_close(store);
+	else
+		s->store = store;
 }
 
 /* ---- quarantine ---- */

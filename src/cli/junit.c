@@ -242,7 +242,7 @@ static struct span first_said(struct span text)
 	while (text.n) {
 		struct span line = span_trim(span_cut(&text, '\n'));
 		if (line.n && !span_starts(line, S("=== ")) && !span_starts(line, S("--- ")))
-			return span_head(line, 400);
+			return redact_head(line, 400);
 	}
 	return (struct span){ 0 };
 }

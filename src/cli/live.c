@@ -173,6 +173,7 @@ void live_draw(struct live *l, struct view *v, int64_t now)
 	l->drawn = now;
 	buf_clear(&l->frame);
 	erase(l, v, &l->frame);
+	view_clean(v);
 	if (v->text.len && v->text.p[v->text.len - 1] != '\n')
 		buf_addc(&v->text, '\n');
 	buf_span(&l->frame, buf_view(&v->text));

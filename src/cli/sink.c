@@ -60,6 +60,7 @@ int sink_open_redacted(const char *path, const struct redact *x, struct sink **r
 	if (r == 0) {
 		(*ret)->redacts = true;
 		(*ret)->clean.x = x;
+		(*ret)->clean.events = true;
 	}
 	return r;
 }

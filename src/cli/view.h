@@ -2,6 +2,7 @@
 #define CLI_VIEW_H
 
 #include "base/map.h"
+#include "base/redact.h"
 #include "cli/say.h"
 #include "diagnose/judge.h"
 
@@ -48,6 +49,8 @@ struct view {
 	const struct format *format;
 	struct term out, err;
 	struct buf text; /* what was made and not yet written */
+	struct redact_stream out_clean, err_clean;
+	struct buf clean;
 	struct map pkgs; /* the open ones */
 	int64_t pkgs_done, pkgs_started, pkgs_failed, tests, failed, skipped;
 	int64_t pkgs_todo; /* how many there will be; 0: not known */
@@ -61,8 +64,10 @@ struct view {
 /* todo: how many packages there will be, 0 when not known. */
 int view_open(struct view *v, const struct format *f, bool streams, int64_t todo, struct err *e);
 void view_notice(void *view, const struct notice *n); /* a notice_fn */
-/* Bytes that the child wrote to stderr, when they are not relayed. */
-void view_stderr(struct view *v, struct span bytes);
+/* Bytes that the child wrote to stderr, when they are not relayed. redact: without secrets. */
+void view_stderr(struct view *v, struct span bytes, bool redact);
+/* v->text is without secrets from here on; to be written at once. */
+void view_clean(struct view *v);
 void view_flush(struct view *v); /* write what was made, unless a live area does it at the next tick */
 void view_tick(struct view *v);
 void view_resize(struct view *v);

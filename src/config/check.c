@@ -187,6 +187,7 @@ static void check_key(struct checker *ch, enum config_id id, const struct yaml *
 {
 	const struct config_key *k = &config_keys[id];
 	struct config_value read = { 0 };
+	size_t before = ch->c->n_errors;
 	bool good;
 
 	if (yaml_is_nothing(v)) /* all below it may be commented out */
@@ -201,9 +202,12 @@ static void check_key(struct checker *ch, enum config_id id, const struct yaml *
 	} else {
 		good = check_scalar(ch, k, v, &read.number);
 	}
+	bool ignored = (k->flags & CONFIG_TRUSTED) && !is_trusted(ch);
+	for (size_t i = before; ignored && i < ch->c->n_errors; i++)
+		ch->c->errors[i].ignored = true;
 	if (!good || !config_is_top(id))
 		return;
-	if ((k->flags & CONFIG_TRUSTED) && !is_trusted(ch))
+	if (ignored)
 		config_note(
 			ch->c,
 			TR("%s:%d: %.*s is ignored: a tocsin.yaml in the working tree is not trusted with it; put it into "

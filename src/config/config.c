@@ -67,9 +67,9 @@ void config_error(struct config *c, enum config_place place, const struct yaml *
 }
 
 /* sentence: what is behind the file's name, ":LINE:COLUMN: …" or ": …". */
-static void file_error(struct config *c, enum config_place place, const char *sentence)
+static void file_error(struct config *c, enum config_place place, const char *sentence, bool ignored)
 {
-	struct config_error e = { .file = c->files[place].shown };
+	struct config_error e = { .file = c->files[place].shown, .ignored = ignored };
 
 	struct span rest = span_of(sentence + 1), line = span_cut(&rest, ':'), column = span_cut(&rest, ':');
 	int64_t at[2];
@@ -163,7 +163,7 @@ static void read_place(struct config *c, enum config_place place)
 	if (r == -ENOMEM)
 		c->no_memory = true;
 	else if (r < 0)
-		file_error(c, place, e.msg);
+		file_error(c, place, e.msg, r == -EACCES && place == CONFIG_PROJECT); /* not of this user's making */
 	else
 		check_file(c, place, root);
 }
@@ -249,6 +249,16 @@ int config_read(const struct config_places *where, struct config **ret, struct e
 	return 0;
 }
 
+/* Of those that matter; when there are so many that not all were kept, each does. NULL: none. */
+static const struct config_error *first_error(const struct config *c)
+{
+	for (size_t i = 0; i < c->n_errors; i++) {
+		if (!c->errors[i].ignored || c->n_errors == MAX_ERRORS)
+			return &c->errors[i];
+	}
+	return NULL;
+}
+
 int config_load(const char *named, const char *cwd, struct config **ret, struct err *e)
 {
 	CLEANUP(mem_free) char *here = cwd ? NULL : getcwd(NULL, 0); /* NULL: it is gone, and has no project */
@@ -257,15 +267,19 @@ int config_load(const char *named, const char *cwd, struct config **ret, struct 
 	config_places(named, cwd ? cwd : here, &where);
 	int r = config_read(&where, ret, e);
 	struct config *c = *ret;
-	if (!c || !c->n_errors)
+	const struct config_error *first = c ? first_error(c) : NULL;
+	if (!first && c && c->n_errors)
+		config_note(c, TR("%.400s: this is ignored, as it stands in the working tree (errors: %zu; tocsin config check)", "%.400s：因其位于工作区，已忽略（错误 %zu 处；tocsin config check）"), c->errors[0].text,
+			    c->n_errors);
+	if (!first)
 		return r;
 	if (c->n_errors == 1)
-		r = err_set(e, EINVAL, "%s", c->errors[0].text);
+		r = err_set(e, EINVAL, "%s", first->text);
 	else
 		r = err_set(e, EINVAL,
 			    TR("%.380s (and %zu more: tocsin config check)",
 			       "%.380s（另有 %zu 处：tocsin config check）"),
-			    c->errors[0].text, c->n_errors - 1);
+			    first->text, c->n_errors - 1);
 	config_free(c);
 	*ret = NULL;
 	return r;

@@ -179,6 +179,7 @@ struct config_error {
 	const char *file;
 	int line, column; /* 0: the file as a whole */
 	const char *text; /* "FILE:LINE:COLUMN: key: sentence" */
+	bool ignored;     /* in what is not taken from this file: no reason not to go on */
 };
 
 struct config {

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/redact.h"
 #include "base/text.h"
 #include "diagnose/state.h"
 
@@ -47,8 +48,8 @@ void finding_text(struct judge *j, struct span *to, struct span text)
 
 	while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
 		text.n--;
-	text_clean(span_head(text, EXCERPT_MAX * 2), true, &b);
-	cut = utf8_head(buf_view(&b), EXCERPT_MAX - 8);
+	text_clean(redact_head(text, EXCERPT_MAX * 2), true, &b);
+	cut = redact_head(buf_view(&b), EXCERPT_MAX - 8);
 	if (cut.n < b.len) { /* at the end of a line */
 		size_t nl = span_rchr(cut, '\n');
 		if (nl != SPAN_NONE && nl > cut.n / 2)
@@ -65,14 +66,14 @@ void finding_line(struct judge *j, struct span *to, struct span text)
 	CLEANUP(buf_free) struct buf b = { .max = 8192 };
 	struct span cut;
 
-	text = span_head(span_trim(text), 1000);
+	text = redact_head(span_trim(text), 1000);
 	while (text.n) { /* a value of several lines reads on */
 		struct span part = span_trim(span_cut(&text, '\n'));
 		text_clean(part, false, &b);
 		if (text.n)
 			buf_addc(&b, ' ');
 	}
-	cut = utf8_head(buf_view(&b), 500);
+	cut = redact_head(buf_view(&b), 500);
 	*to = cut.n ? arena_span(&j->mem, cut) : (struct span){ 0 };
 }
 
@@ -99,7 +100,7 @@ void finding_file(struct judge *j, struct jfinding *f, struct span package, stru
 {
 	CLEANUP(buf_free) struct buf b = { .max = 4096 };
 
-	text_clean(span_head(file, 1000), false, &b);
+	text_clean(redact_head(file, 1000), false, &b);
 	f->f.file = nice_file(j, package, buf_view(&b));
 	f->f.line = line;
 }
@@ -212,7 +213,7 @@ static struct jfinding *same_cause(struct judge *j, enum cause c, const struct b
 {
 	CLEANUP(buf_free) struct buf clean = { .max = 8192 };
 
-	text_clean(span_head(span_trim(buf_view(&b->message)), 500), false, &clean);
+	text_clean(redact_head(span_trim(buf_view(&b->message)), 500), false, &clean);
 	for (size_t i = 0; i < j->n_findings; i++) {
 		struct finding *f = &j->findings[i].f;
 		if (f->cause != c || f->severity != cause_table[c].severity)

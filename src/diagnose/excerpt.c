@@ -1,5 +1,6 @@
 /* What of a long output a person needs: the first failure with its context, how it began, how it ended. */
 #include "base/mem.h"
+#include "base/redact.h"
 #include "base/text.h"
 #include "diagnose/state.h"
 
@@ -154,7 +155,7 @@ static void keep_before(struct choice *c, size_t at, size_t n) /* the nearest fi
 
 static void cut_line(struct buf *b, struct span line)
 {
-	struct span s = utf8_head(line, LINE_CUT);
+	struct span s = redact_head(line, LINE_CUT);
 
 	buf_span(b, s);
 	buf_adds(b, s.n < line.n ? "…\n" : "\n");

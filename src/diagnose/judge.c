@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/redact.h"
 #include "diagnose/state.h"
 
 static void on_line(void *ctx, struct span line, bool cut)
@@ -57,14 +58,22 @@ int judge_new(const struct judge_config *c, struct judge **ret, struct err *e)
 	return 0;
 }
 
+/* At the end of a line, unless that is far; in no secret. */
+size_t tail_cut(struct span text, size_t from)
+{
+	size_t nl = span_chr(span_head(span_from(text, from), 2048), '\n');
+
+	return nl != SPAN_NONE ? from + nl + 1 : redact_behind(text, from);
+}
+
 /* The newest TAIL_MAX bytes of a stream: what is shown when nothing better explains a failure. */
 static void keep_tail(struct buf *tail, struct span bytes)
 {
 	if (bytes.n >= TAIL_MAX) {
 		buf_clear(tail);
-		bytes = span_from(bytes, bytes.n - TAIL_MAX);
+		bytes = span_from(bytes, tail_cut(bytes, bytes.n - TAIL_MAX));
 	} else if (tail->len + bytes.n > TAIL_MAX * 2) {
-		buf_drop(tail, tail->len - TAIL_MAX / 2);
+		buf_drop(tail, tail_cut(buf_view(tail), tail->len - TAIL_MAX / 2));
 	}
 	buf_span(tail, bytes);
 }

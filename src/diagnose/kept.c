@@ -1,5 +1,6 @@
 /* The output of a test or package in bounded memory: its first bytes, what it said of a failure, its newest bytes. */
 #include "base/json.h"
+#include "base/redact.h"
 #include "diagnose/state.h"
 
 enum {
@@ -53,7 +54,7 @@ static size_t cut_at(struct span s, size_t from, bool escaped)
 {
 	size_t end = line_end(span_head(s, from + 2048), from, escaped);
 
-	return end != SPAN_NONE ? end : between_escapes(s, from < s.n ? from : s.n, escaped);
+	return end != SPAN_NONE ? end : redact_behind(s, between_escapes(s, from < s.n ? from : s.n, escaped));
 }
 
 static int64_t line_count(struct span s, bool escaped)

@@ -198,6 +198,7 @@ enum excerpt_kind { EXCERPT_TEST, EXCERPT_ENDS };
 void excerpt_make(struct judge *j, struct span text, enum excerpt_kind kind, struct span *ret);
 bool says_failure(struct span s);
 void test_message(struct span out, struct span *message, struct span *file, int *line);
+size_t tail_cut(struct span text, size_t from); /* where to begin: at or behind `from`, a line if one begins soon, not within a secret */
 void gap_add(struct buf *b, int64_t lines); /* "… 12 lines left out …"; 0: how many is not known */
 
 /* kept.c */

@@ -1,6 +1,7 @@
 /* Plain text: the words of go build, test, vet, run, mod … line by line, with JSON events among them. */
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/redact.h"
 #include "diagnose/state.h"
 
 /* go vet -json prints "# pkg" before its objects, also when there is nothing wrong. */
@@ -347,13 +348,13 @@ static void note_line(struct text_ctx *x, const struct goline *g, struct span li
 		name_copy(j->signal_seen, sizeof(j->signal_seen), g->name);
 		break;
 	case LINE_MAKE_ERROR:
-		name_copy(j->make_error, sizeof(j->make_error), line);
+		name_copy(j->make_error, sizeof(j->make_error), redact_head(line, sizeof(j->make_error) - 1));
 		break;
 	case LINE_NOT_FOUND:
-		name_copy(x->not_found, sizeof(x->not_found), line);
+		name_copy(x->not_found, sizeof(x->not_found), redact_head(line, sizeof(x->not_found) - 1));
 		break;
 	case LINE_LOADER:
-		name_copy(x->loader, sizeof(x->loader), line);
+		name_copy(x->loader, sizeof(x->loader), redact_head(line, sizeof(x->loader) - 1));
 		break;
 	case LINE_GO_WARNING:
 		go_warning(x, line);

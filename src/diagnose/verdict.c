@@ -516,7 +516,7 @@ static void unexplained_exit(struct judge *j, const struct ending *e)
 	if (said_not_found(j, e->code))
 		return;
 	if (text.n > TAIL_MAX)
-		text = span_from(text, text.n - TAIL_MAX);
+		text = span_from(text, tail_cut(text, text.n - TAIL_MAX));
 	const struct cause_match *m = match_text(j->match, text, IN_ANY);
 	struct jfinding *f = finding_new(j, m ? m->cause : CAUSE_PROC_EXIT, false);
 	if (!f)

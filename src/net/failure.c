@@ -30,7 +30,7 @@ static const struct {
 	{ CURLE_GOT_NOTHING, TRANSPORT_RESET, { "the connection was closed without an answer", "连接被关闭，没有应答" } },
 	{ CURLE_SEND_ERROR, TRANSPORT_RESET, { "the connection broke while sending", "发送时连接中断" } },
 	{ CURLE_RECV_ERROR, TRANSPORT_RESET, { "the connection broke while the answer was awaited", "等待应答时连接中断" } },
-	{ CURLE_SEND_FAIL_REWIND, TRANSPORT_RESET, { "a kept connection was closed while sending", "发送时保持的连接被关闭" } },
+	{ CURLE_SEND_FAIL_REWIND, TRANSPORT_RESET, { "a kept connection was closed without an answer", "保持的连接被关闭，没有应答" } },
 	{ CURLE_PARTIAL_FILE, TRANSPORT_RESET, { "the connection broke in the middle of the answer", "应答中途连接中断" } },
 	{ CURLE_HTTP2, TRANSPORT_RESET, { "the HTTP/2 connection broke", "HTTP/2 连接中断" } },
 	{ CURLE_HTTP2_STREAM, TRANSPORT_RESET, { "the HTTP/2 stream was reset", "HTTP/2 流被重置" } },

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/redact.h"
 #include "base/text.h"
 
 #define P(lit) { lit, sizeof(lit) - 1 }
@@ -22,7 +23,7 @@ enum rank { RANK_NONE, RANK_SYSTEM, RANK_ANY, RANK_WAITS, RANK_OWN, RANK_TEST };
 
 static void put(char *ret, size_t size, struct span s)
 {
-	s = utf8_head(s, size - 1);
+	s = redact_head(s, size - 1);
 	if (s.n)
 		memcpy(ret, s.p, s.n);
 	ret[s.n] = '\0';
@@ -30,7 +31,7 @@ static void put(char *ret, size_t size, struct span s)
 
 static bool add_line(struct buf *b, size_t max, struct span line)
 {
-	struct span head = utf8_head(line, LINE_TEXT);
+	struct span head = redact_head(line, LINE_TEXT);
 
 	if (b->len + head.n + 5 > max)
 		return false;

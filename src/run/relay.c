@@ -21,6 +21,7 @@
 #define CHUNK_SMALL (64 << 10)
 #define CHUNK_BIG (256 << 10)
 #define PIPE_BIG (1 << 20)
+#define IDLE_NSEC (100 * NSEC_PER_MSEC) /* then what is held back is shown */
 #define CAREFUL_MAX 4096 /* a pipe that polls as writable takes this much without blocking */
 
 static fd_fn source_ready, sink_ready;
@@ -99,6 +100,7 @@ static struct source *source_add(struct relay *r, enum stream s, int fd, int to,
 	if (to >= 0)
 		sink_open(&src->sink, to);
 	src->sink.from = src;
+	src->redacts = r->redacts && to >= 0;
 	fstat(fd, &st);
 	src->inode = st.st_ino;
 	r->n++;
@@ -198,6 +200,7 @@ static void reader_gone(struct source *s, int err)
 
 	s->sink.broken = err;
 	s->at = s->len = 0;
+	redact_stream_free(&s->clean);
 	sink_close(s->relay, &s->sink);
 	if (s->fd < 0)
 		return;
@@ -247,7 +250,7 @@ static bool sink_flush(struct source *s)
 	struct sink *k = &s->sink;
 
 	while (s->at < s->len && k->fd >= 0 && !k->broken) {
-		ssize_t n = sink_write(k, s->data + s->at, s->len - s->at);
+		ssize_t n = sink_write(k, (s->redacts ? s->shown.p : s->data) + s->at, s->len - s->at);
 		if (n >= 0) {
 			s->at += (size_t)n;
 			continue;
@@ -267,7 +270,54 @@ static bool sink_flush(struct source *s)
 		k->broken = errno; /* a full disk: judged to the end all the same, said by the caller */
 	}
 	s->at = s->len = 0;
+	buf_clear(&s->shown);
 	return true;
+}
+
+/* ---- without secrets ---- */
+
+/* What is in `shown` is to be written. Without memory nothing is: better none of it than all. */
+static void show(struct source *s)
+{
+	if (s->shown.bad) {
+		buf_clear(&s->shown);
+		s->sink.broken = ENOMEM;
+	}
+	s->at = 0;
+	s->len = s->shown.len;
+}
+
+static void idle(void *ctx, int64_t now)
+{
+	struct source *s = ctx;
+
+	if (s->at < s->len)
+		return; /* the reader is slow: it has enough */
+	redact_idle(&s->clean, &s->shown);
+	show(s);
+	if (!sink_flush(s))
+		source_listen(s, false);
+}
+
+static void redact_read(struct source *s, size_t n)
+{
+	redact_feed(&s->clean, (struct span){ s->data, n }, &s->shown);
+	show(s);
+	if (s->idle)
+		loop_timer_set(s->relay->loop, s->idle, redact_holds(&s->clean) ? time_mono() + IDLE_NSEC : 0);
+}
+
+/* The rest of it, at its end. */
+static void redact_rest(struct source *s)
+{
+	if (!s->redacts || s->sink.fd < 0)
+		return;
+	redact_end(&s->clean, &s->shown);
+	s->len = s->shown.len;
+	if (s->shown.bad)
+		show(s);
+	if (!sink_flush(s))
+		source_listen(s, false);
 }
 
 /* Much is coming: bigger reads, and a pipe that lets the child run ahead. */
@@ -292,11 +342,14 @@ static void source_ready(void *ctx, int fd, uint32_t events)
 		return;
 	if (n == 0) {
 		source_close(s);
+		redact_rest(s);
 		return;
 	}
 	bool full = (size_t)n == s->cap;
 	s->at = 0;
 	s->len = (size_t)n;
+	if (s->redacts)
+		redact_read(s, (size_t)n);
 	if (!sink_flush(s))
 		source_listen(s, false);
 	else if (full && !s->big && s->fd >= 0)
@@ -312,8 +365,11 @@ static void sink_ready(void *ctx, int fd, uint32_t events)
 		reader_gone(s, EPIPE);
 		return;
 	}
-	if (sink_flush(s) && s->sink.fd >= 0)
-		source_listen(s, true);
+	if (!sink_flush(s) || s->sink.fd < 0)
+		return;
+	source_listen(s, true);
+	if (s->idle && redact_holds(&s->clean))
+		loop_timer_set(s->relay->loop, s->idle, time_mono() + IDLE_NSEC);
 }
 
 int relay_start(struct relay *r, struct err *e)
@@ -326,6 +382,8 @@ int relay_start(struct relay *r, struct err *e)
 			return n;
 		if (k->kind == SINK_NONBLOCK || k->kind == SINK_SOCKET || k->kind == SINK_CAREFUL)
 			k->polled = loop_fd(r->loop, k->fd, idle_events(k), sink_ready, k, &k->watch, NULL) == 0;
+		if (s->redacts) /* without it, what is held back waits for more */
+			loop_timer(r->loop, time_mono() + IDLE_NSEC, 0, idle, s, &s->idle, NULL);
 		if (k->broken)
 			reader_gone(s, k->broken);
 	}
@@ -361,9 +419,28 @@ size_t relay_unread(const struct relay *r)
 	return sum;
 }
 
+/* A terminal has no end, and left-overs keep a pipe open: what is held back is still written, if that takes no long time. */
+static void last_words(struct source *s)
+{
+	struct pollfd pf = { .fd = s->sink.fd, .events = POLLOUT };
+
+	if (s->at < s->len || !redact_holds(&s->clean))
+		return;
+	redact_rest(s);
+	for (int i = 0; i < 20 && s->at < s->len && s->sink.fd >= 0; i++) {
+		poll(&pf, 1, 100);
+		sink_flush(s);
+	}
+}
+
 void relay_close(struct relay *r)
 {
 	for (size_t i = 0; i < r->n; i++) {
+		struct source *s = &r->source[i];
+		last_words(s);
+		loop_remove(r->loop, s->idle);
+		redact_stream_free(&s->clean);
+		buf_free(&s->shown);
 		source_close(&r->source[i]);
 		sink_close(r, &r->source[i].sink);
 		mem_free(r->source[i].data);

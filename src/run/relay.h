@@ -1,6 +1,7 @@
 #ifndef RUN_RELAY_H
 #define RUN_RELAY_H
 
+#include "base/redact.h"
 #include "run/run.h"
 
 /*
@@ -26,7 +27,11 @@ struct source {
 	struct watch *watch;
 	struct sink sink;
 	char *data;
-	size_t cap, at, len;  /* what is still to be written: data[at..len) */
+	size_t cap, at, len;  /* what is still to be written: data[at..len), of `shown` when it redacts */
+	bool redacts;
+	struct redact_stream clean;
+	struct buf shown;
+	struct watch *idle;   /* somebody may wait for what is held back: a prompt */
 	bool big;
 	uint64_t inode;       /* of the pipe, to find who holds it */
 };
@@ -35,6 +40,7 @@ struct relay {
 	struct loop *loop;
 	run_bytes_fn *bytes;
 	void *ctx;
+	bool redacts;         /* what is written on is without secrets; `bytes` gets all */
 	struct source source[2];
 	size_t n;
 	int64_t last;         /* when something was read; CLOCK_MONOTONIC */

@@ -310,7 +310,7 @@ static int output_open(struct run *x, int end[2], struct err *e)
 	int r;
 
 	end[0] = end[1] = -1;
-	x->relay = (struct relay){ .loop = x->loop, .bytes = x->c->bytes, .ctx = x->c->ctx };
+	x->relay = (struct relay){ .loop = x->loop, .bytes = x->c->bytes, .ctx = x->c->ctx, .redacts = x->c->redact };
 	if (!x->c->pty)
 		return relay_pipes(&x->relay, x->c, &end[0], &end[1], e);
 	r = pty_open(&x->pty, &end[0], e);

@@ -20,6 +20,7 @@ struct run_config {
 	bool pty;
 	bool relay_out, relay_err; /* copy the child's bytes to our own stdout / stderr untouched; else only `bytes` gets them */
 	int64_t timeout, stall, grace; /* ns; 0: none (grace: 2 s) */
+	bool redact;               /* … without secrets (base/redact.h, what is known) */
 	int64_t network_stall;     /* a go command, or its git, that hears nothing from the network for so long is ended as a stall; 0: never */
 	bool (*hung)(void *ctx, int64_t now); /* with network_stall: asked four times a second; true: the same end; may be NULL */
 	bool reap;                 /* end descendants that outlive the command, after grace */

@@ -53,7 +53,7 @@ struct db {
 #define DB_SQL(d, sqlite_sql, postgres_sql) ((d)->postgres ? (postgres_sql) : (sqlite_sql))
 #define DB_ARGS(...) (const struct db_value[]){ __VA_ARGS__ }, sizeof((const struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value)
 
-enum db_open { DB_CREATE = 1, DB_READONLY = 2 };
+enum db_open { DB_CREATE = 1, DB_READONLY = 2, DB_SMALL = 4 /* little memory for pages */ };
 /* wait_ns: how long another writer (or a server) may keep us waiting, for each step. */
 int sqlite_open(const char *path, unsigned flags, int64_t wait_ns, struct db **ret, struct err *e);
 int postgres_open(const char *uri, unsigned flags, int64_t wait_ns, struct db **ret, struct err *e);

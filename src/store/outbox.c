@@ -81,19 +81,37 @@ static int take_leased(void *ctx, const struct db_value *row, size_t n)
 	return 0;
 }
 
-#define LEASE_HEAD "UPDATE alert SET state = 'leased', lease_by = ?1, lease_until = ?2, attempts = attempts + 1, updated = ?3 WHERE id IN (SELECT id FROM alert" \
-	" WHERE (state = 'pending' AND (next_attempt <= ?3 OR updated > ?4)) OR (state = 'leased' AND (lease_until <= ?3 OR updated > ?4))" \
+#define LEASE_SET "UPDATE alert SET state = 'leased', lease_by = ?1, lease_until = ?2, attempts = attempts + 1, updated = ?3 WHERE id IN ("
+#define LEASE_HEAD LEASE_SET "SELECT id FROM alert WHERE (state = 'pending' AND (next_attempt <= ?3 OR updated > ?4))" \
+	" OR (state = 'leased' AND (lease_until <= ?3 OR updated > ?4)) OR (state = 'ambiguous' AND next_attempt > 0 AND next_attempt <= ?3)" \
 	" ORDER BY next_attempt, id LIMIT ?5"
+/* The same by way of the index, however many wait: what was touched in the future is due still later. */
+#define LEASE_INDEXED LEASE_SET "SELECT id FROM (SELECT * FROM (SELECT id, next_attempt FROM alert WHERE state = 'pending' AND next_attempt <= ?3" \
+	" ORDER BY next_attempt, id LIMIT ?5) UNION ALL SELECT id, next_attempt FROM alert WHERE state = 'pending' AND next_attempt > ?4 AND updated > ?4" \
+	" UNION ALL SELECT id, next_attempt FROM alert WHERE state = 'ambiguous' AND next_attempt > 0 AND next_attempt <= ?3" \
+	" UNION ALL SELECT id, next_attempt FROM alert WHERE state = 'leased' AND (lease_until <= ?3 OR updated > ?4)) ORDER BY next_attempt, id LIMIT ?5"
 #define LEASE_TAIL ") RETURNING " ALERT_COLUMNS
+
+/* What this sender has, it still has, however long the machine slept and whatever its clock did: its own lease is renewed. */
+static int lease_renew(struct store *s, const struct leasing *x, struct err *e)
+{
+	int64_t n = db_run(s->db, "UPDATE alert SET lease_until = ?2, updated = ?3 WHERE state = 'leased' AND lease_by = ?1 AND (lease_until <= ?3 OR updated > ?4)",
+			   DB_ARGS(db_textz(x->by), db_int(x->now + x->lease), db_int(x->now), db_int(x->now + CLOCK_SLACK)), e);
+
+	return n < 0 ? (int)n : 0;
+}
 
 static int lease_all(struct store *s, void *ctx, struct err *e)
 {
 	struct leasing *x = ctx;
 
+	int r = lease_renew(s, x, e);
+	if (r < 0)
+		return r;
 	arena_free(&x->mem);
 	x->n = 0;
 	x->e = e;
-	int64_t n = db_query(s->db, DB_SQL(s->db, LEASE_HEAD LEASE_TAIL, LEASE_HEAD " FOR UPDATE SKIP LOCKED" LEASE_TAIL),
+	int64_t n = db_query(s->db, DB_SQL(s->db, LEASE_INDEXED LEASE_TAIL, LEASE_HEAD " FOR UPDATE SKIP LOCKED" LEASE_TAIL),
 			     DB_ARGS(db_textz(x->by), db_int(x->now + x->lease), db_int(x->now), db_int(x->now + CLOCK_SLACK), db_int(x->max)), take_leased, x, e);
 	return n < 0 ? (int)n : 0;
 }
@@ -102,8 +120,11 @@ static bool any_due(struct store *s, int64_t now, struct err *e, int *r)
 {
 	int64_t n = 0;
 
-	*r = db_get(s->db, "SELECT count(*) FROM (SELECT 1 FROM alert WHERE (state = 'pending' AND (next_attempt <= ?1 OR updated > ?2))"
-		    " OR (state = 'leased' AND (lease_until <= ?1 OR updated > ?2)) LIMIT 1) a", DB_ARGS(db_int(now), db_int(now + CLOCK_SLACK)), 0, &n, e);
+	*r = db_get(s->db, "SELECT CASE WHEN EXISTS (SELECT 1 FROM alert WHERE state = 'pending' AND next_attempt <= ?1)"
+		    " OR EXISTS (SELECT 1 FROM alert WHERE state = 'leased' AND (lease_until <= ?1 OR updated > ?2))"
+		    " OR EXISTS (SELECT 1 FROM alert WHERE state = 'ambiguous' AND next_attempt > 0 AND next_attempt <= ?1)"
+		    " OR EXISTS (SELECT 1 FROM alert WHERE state = 'pending' AND next_attempt > ?2 AND updated > ?2) THEN 1 ELSE 0 END",
+		    DB_ARGS(db_int(now), db_int(now + CLOCK_SLACK)), 0, &n, e);
 	return n > 0;
 }
 
@@ -147,7 +168,7 @@ int outbox_settle(struct store *s, const char *id, const char *by, enum alert_st
 				  " WHERE id = ?1 AND state = 'leased' AND lease_by = ?6"
 				: "UPDATE alert SET state = ?2, error = ?3, next_attempt = ?4, lease_until = 0, lease_by = NULL, updated = ?5"
 				  " WHERE id = ?1 AND (state <> 'leased' OR lease_until <= ?5)",
-			   (const struct db_value[]){ db_textz(id), db_textz(alert_state_words[state]), db_textz(error), db_int(state == ALERT_PENDING ? next : 0), db_int(now), db_textz(by) },
+			   (const struct db_value[]){ db_textz(id), db_textz(alert_state_words[state]), db_textz(error), db_int(state == ALERT_PENDING || state == ALERT_AMBIGUOUS ? next : 0), db_int(now), db_textz(by) },
 			   by ? 6 : 5, e);
 
 	if (n != 0)
@@ -160,20 +181,22 @@ int outbox_settle(struct store *s, const char *id, const char *by, enum alert_st
 struct listing {
 	alert_fn *fn;
 	void *ctx;
+	size_t n;
 };
 
 static int list_row(void *ctx, const struct db_value *row, size_t n)
 {
-	const struct listing *l = ctx;
+	struct listing *l = ctx;
 	struct alert_row a;
 
 	alert_from(row, &a);
+	l->n++;
 	return l->fn(l->ctx, &a);
 }
 
 int outbox_list(struct store *s, const char *state, alert_fn *fn, void *ctx, struct err *e)
 {
-	struct listing l = { fn, ctx };
+	struct listing l = { .fn = fn, .ctx = ctx };
 	int64_t n = state ? db_query(s->db, "SELECT " ALERT_COLUMNS " FROM alert WHERE state = ?1 ORDER BY created, id", DB_ARGS(db_textz(state)), list_row, &l, e)
 			  : db_query(s->db, "SELECT " ALERT_COLUMNS " FROM alert ORDER BY created, id", NULL, 0, list_row, &l, e);
 
@@ -246,6 +269,27 @@ int outbox_owe(struct store *s, const struct alert_owed *v, size_t n, const stru
 	return store_transact(s, owe_all, &(struct owing){ v, n, notes, n_notes, now }, e);
 }
 
+struct alone {
+	outbox_work *work;
+	void *ctx;
+	bool done;
+};
+
+static int work_alone(struct store *s, void *ctx, struct err *e)
+{
+	struct alone *a = ctx;
+
+	if (a->done)
+		return err_set(e, EBUSY, TR("the outbox is busy", "发件箱正忙"));
+	a->done = true;
+	return a->work(s, a->ctx, e);
+}
+
+int outbox_alone(struct store *s, outbox_work *work, void *ctx, struct err *e)
+{
+	return store_transact(s, work_alone, &(struct alone){ work, ctx, false }, e);
+}
+
 struct settling {
 	const char *const *ids;
 	size_t n;
@@ -263,7 +307,7 @@ static int settle_all(struct store *s, void *ctx, struct err *e)
 		int64_t n = db_run(s->db, "UPDATE alert SET state = ?2, error = ?3, next_attempt = ?4, lease_until = 0, lease_by = NULL, updated = ?5"
 				   " WHERE id = ?1 AND state = 'leased' AND lease_by = ?6",
 				   DB_ARGS(db_textz(x->ids[i]), db_textz(alert_state_words[x->state]), db_textz(x->error),
-					   db_int(x->state == ALERT_PENDING ? x->next : 0), db_int(x->now), db_textz(x->by)), e);
+					   db_int(x->state == ALERT_PENDING || x->state == ALERT_AMBIGUOUS ? x->next : 0), db_int(x->now), db_textz(x->by)), e);
 		if (n < 0)
 			return (int)n;
 		done += n > 0;
@@ -274,6 +318,30 @@ static int settle_all(struct store *s, void *ctx, struct err *e)
 int outbox_settle_all(struct store *s, const char *const *ids, size_t n, const char *by, enum alert_state state, const char *error, int64_t next, int64_t now, struct err *e)
 {
 	return n ? store_transact(s, settle_all, &(struct settling){ ids, n, by, error, state, next, now }, e) : 0;
+}
+
+struct holding {
+	const struct alert_held *v;
+	size_t n;
+	const char *by;
+	int64_t now;
+};
+
+static int hold_all(struct store *s, void *ctx, struct err *e)
+{
+	const struct holding *x = ctx;
+	int64_t n = 0;
+
+	for (size_t i = 0; i < x->n && n >= 0; i++)
+		n = db_run(s->db, "UPDATE alert SET state = 'pending', attempts = attempts - 1, error = ?2, next_attempt = ?3, lease_until = 0, lease_by = NULL, updated = ?4"
+			   " WHERE id = ?1 AND state = 'leased' AND lease_by = ?5",
+			   DB_ARGS(db_textz(x->v[i].id), db_textz(x->v[i].why), db_int(x->v[i].next), db_int(x->now), db_textz(x->by)), e);
+	return n < 0 ? (int)n : 0;
+}
+
+int outbox_hold(struct store *s, const struct alert_held *v, size_t n, const char *by, int64_t now, struct err *e)
+{
+	return n ? store_transact(s, hold_all, &(struct holding){ v, n, by, now }, e) : 0;
 }
 
 int outbox_release(struct store *s, int64_t now, struct err *e)
@@ -295,9 +363,25 @@ int outbox_again(struct store *s, const char *id, int64_t now, struct err *e)
 	return n < 0 ? (int)n : n ? 0 : not_ours(s, id, NULL, e);
 }
 
+static int hasten_all(struct store *s, void *ctx, struct err *e)
+{
+	const struct settling *x = ctx;
+	int64_t n = 0;
+
+	for (size_t i = 0; i < x->n && n >= 0; i++)
+		n = db_run(s->db, "UPDATE alert SET next_attempt = ?2 WHERE id = ?1 AND state = 'pending' AND next_attempt > ?2", DB_ARGS(db_textz(x->ids[i]), db_int(x->now)), e);
+	return n < 0 ? (int)n : 0;
+}
+
+int outbox_hasten(struct store *s, const char *const *ids, size_t n, int64_t now, struct err *e)
+{
+	return n ? store_transact(s, hasten_all, &(struct settling){ .ids = ids, .n = n, .now = now }, e) : 0;
+}
+
 int outbox_next(struct store *s, int64_t *ret, struct err *e)
 {
-	return db_get(s->db, "SELECT min(t) FROM (SELECT min(next_attempt) AS t FROM alert WHERE state = 'pending' UNION ALL SELECT min(lease_until) FROM alert WHERE state = 'leased') a",
+	return db_get(s->db, "SELECT min(t) FROM (SELECT min(next_attempt) AS t FROM alert WHERE state = 'pending' UNION ALL SELECT min(lease_until) FROM alert WHERE state = 'leased'"
+		      " UNION ALL SELECT min(next_attempt) FROM alert WHERE state = 'ambiguous' AND next_attempt > 0) a",
 		      NULL, 0, INT64_MAX, ret, e);
 }
 
@@ -311,7 +395,7 @@ static bool is_id(const char *ref)
 int outbox_get(struct store *s, const char *ref, alert_fn *fn, void *ctx, struct err *e)
 {
 	CLEANUP(buf_free) struct buf like = { 0 };
-	struct listing l = { fn, ctx };
+	struct listing l = { .fn = fn, .ctx = ctx };
 	int64_t n = 0;
 
 	if (!is_id(ref) || strlen(ref) < 6)
@@ -319,6 +403,10 @@ int outbox_get(struct store *s, const char *ref, alert_fn *fn, void *ctx, struct
 	buf_addf(&like, "%s%%", ref);
 	if (like.bad)
 		return no_memory(e);
+	if (strlen(ref) == 26) { /* by way of the index */
+		n = db_query(s->db, "SELECT " ALERT_COLUMNS " FROM alert WHERE id = ?1", DB_ARGS(db_textz(ref)), list_row, &l, e);
+		return n < 0 ? (int)n : l.n ? 0 : err_set(e, ENOENT, TR("there is no alert %s", "没有告警 %s"), ref);
+	}
 	int r = db_get(s->db, "SELECT count(*) FROM alert WHERE id LIKE ?1", DB_ARGS(db_text(buf_view(&like))), 0, &n, e);
 	if (r < 0)
 		return r;

@@ -295,7 +295,10 @@ static int settle(struct sqlite *s, unsigned flags, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	return db_script(&s->db, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=OFF; PRAGMA cache_size=-16000; PRAGMA temp_store=MEMORY", e);
+	r = db_script(&s->db, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=OFF; PRAGMA temp_store=MEMORY", e);
+	if (r == 0)
+		r = db_script(&s->db, flags & DB_SMALL ? "PRAGMA cache_size=-2000" : "PRAGMA cache_size=-16000", e);
+	return r;
 }
 
 int sqlite_open(const char *path, unsigned flags, int64_t wait_ns, struct db **ret, struct err *e)

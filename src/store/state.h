@@ -9,7 +9,7 @@ struct store {
 	struct db *db;
 };
 
-/* Do work in one transaction, again (5 times at most) when the database asks for it (EAGAIN: writers crossed). work must not keep half a result. */
+/* Do work in one transaction (that which is under way, if there is one), again (5 times at most) when the database asks for it (EAGAIN: writers crossed). work must not keep half a result. */
 typedef int store_work(struct store *s, void *ctx, struct err *e);
 int store_transact(struct store *s, store_work *work, void *ctx, struct err *e);
 

@@ -55,12 +55,14 @@ int store_uri_name(const char *uri, struct buf *ret, struct err *e)
 static int open_db(const char *uri, unsigned flags, struct db **ret, struct err *e)
 {
 	CLEANUP(buf_free) struct buf path = { 0 };
-	unsigned how = (flags & STORE_CREATE ? DB_CREATE : 0) | (flags & STORE_READONLY ? DB_READONLY : 0);
+	unsigned how = (flags & STORE_CREATE ? DB_CREATE : 0) | (flags & STORE_READONLY ? DB_READONLY : 0) | (flags & STORE_SMALL ? DB_SMALL : 0);
+
+	int64_t wait = flags & STORE_HASTY ? STORE_HASTE_NSEC : STORE_WAIT_NSEC;
 
 	if (is_postgres(span_of(uri)))
-		return postgres_open(uri, how, STORE_WAIT_NSEC, ret, e);
+		return postgres_open(uri, how, wait, ret, e);
 	int r = sqlite_path(uri, flags & STORE_CREATE, &path, e);
-	return r < 0 ? r : sqlite_open(buf_str(&path), how, STORE_WAIT_NSEC, ret, e);
+	return r < 0 ? r : sqlite_open(buf_str(&path), how, wait, ret, e);
 }
 
 int store_open(const char *uri, unsigned flags, struct store **ret, struct err *e)
@@ -97,6 +99,8 @@ const char *store_name(const struct store *s)
 
 int store_transact(struct store *s, store_work *work, void *ctx, struct err *e)
 {
+	if (s->db->in_transaction)
+		return work(s, ctx, e);
 	for (int i = 0;; i++) {
 		int r = db_begin(s->db, true, e), c = 0;
 		if (r == 0)
@@ -144,5 +148,5 @@ int64_t store_series(const struct report *r)
 	for (size_t i = 0; i < r->argv.n; i++)
 		buf_add(&words, r->argv.v[i], strlen(r->argv.v[i]) + 1);
 	buf_adds(&words, r->cwd ? r->cwd : "");
-	return hash64(span_of(r->project ? r->project : ""), buf_view(&words));
+	return words.bad ? 0 : hash64(span_of(r->project ? r->project : ""), buf_view(&words));
 }

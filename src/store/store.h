@@ -16,8 +16,11 @@ enum store_flags {
 	STORE_CREATE = 1,     /* make it when it is not there */
 	STORE_READONLY = 2,
 	STORE_AS_IS = 4,      /* no migration: for `store migrate` and `store check` */
+	STORE_HASTY = 16,     /* no long wait for other writers: something else waits for us */
+	STORE_SMALL = 8,      /* for who lives long and reads a row once: little memory for pages */
 };
 #define STORE_WAIT_NSEC (INT64_C(5) * 1000000000) /* the longest wait for other writers or a server, a step */
+#define STORE_HASTE_NSEC (INT64_C(500) * 1000000)
 
 /* uri: a path, sqlite:///PATH, postgres://…; NULL or "": the user's own, below the state directory. */
 int store_open(const char *uri, unsigned flags, struct store **ret, struct err *e);
@@ -159,7 +162,7 @@ int store_runs(struct store *s, const struct run_filter *q, run_fn *fn, void *ct
 struct usual {
 	int64_t n, median, low, high; /* ns; low and high: quartiles */
 };
-int64_t store_series(const struct report *r); /* the key of "the same command in the same place" */
+int64_t store_series(const struct report *r); /* the key of "the same command in the same place"; 0: no memory */
 int store_usual(struct store *s, int64_t series, struct usual *ret, struct err *e);
 /* The same for every test that it usually takes at_least to pass: {package, test, median ns} of its last runs. */
 typedef int usual_fn(void *ctx, struct span package, struct span test, int64_t median);
@@ -284,9 +287,9 @@ struct alert_row {
 typedef int alert_fn(void *ctx, const struct alert_row *a);
 /* Owed from the moment that it returns 0. id: a ULID of the caller's; the same id again is no second alert (1). */
 int outbox_add(struct store *s, const char *id, const char *run, const char *channel, struct span body, int64_t now, struct err *e);
-/* Lease what is due (pending and its time has come, or a lease that ran out) to `by` until now + lease. Returns how many. */
+/* Lease what is due (pending and its time has come, or another's lease that ran out) to `by` until now + lease; what is `by`'s stays so. Returns how many. */
 int outbox_lease(struct store *s, const char *by, int64_t now, int64_t lease, int max, alert_fn *fn, void *ctx, struct err *e);
-/* The holder says what came of it. next: when to try again, for ALERT_PENDING. ESTALE: the lease is not `by`'s any more. */
+/* The holder says what came of it. next: when to try again, of ALERT_PENDING and (0: never by itself) ALERT_AMBIGUOUS. ESTALE: the lease is not `by`'s any more. */
 int outbox_settle(struct store *s, const char *id, const char *by, enum alert_state state, const char *error, int64_t next, int64_t now, struct err *e);
 int outbox_list(struct store *s, const char *state /* NULL: all */, alert_fn *fn, void *ctx, struct err *e);
 int outbox_counts(struct store *s, int64_t ret[ALERT_STATES], struct err *e);
@@ -301,12 +304,24 @@ struct outbox_note {
 	const char *key, *value; /* value NULL: forget it */
 };
 int outbox_owe(struct store *s, const struct alert_owed *v, size_t n, const struct outbox_note *notes, size_t n_notes, int64_t now, struct err *e);
+/* What work reads and writes here is of one moment: no other writer comes between. It is called once. */
+typedef int outbox_work(struct store *s, void *ctx, struct err *e);
+int outbox_alone(struct store *s, outbox_work *work, void *ctx, struct err *e);
 /* outbox_settle of many, in one transaction; those that are not `by`'s any more are passed over. Returns how many were settled. */
 int outbox_settle_all(struct store *s, const char *const *ids, size_t n, const char *by, enum alert_state state, const char *error, int64_t next, int64_t now, struct err *e);
+/* What was leased is not to be sent yet: it is due again at its time, and that was no attempt. All in one transaction. */
+struct alert_held {
+	char id[27];
+	int64_t next;
+	const char *why;
+};
+int outbox_hold(struct store *s, const struct alert_held *v, size_t n, const char *by, int64_t now, struct err *e);
 /* All that is leased is due again. Only for who knows that no sender of this outbox lives. */
 int outbox_release(struct store *s, int64_t now, struct err *e);
 /* A person wants it tried again, from the beginning: not while it is leased (ESTALE). */
 int outbox_again(struct store *s, const char *id, int64_t now, struct err *e);
+/* Of these what waits is due now. */
+int outbox_hasten(struct store *s, const char *const *ids, size_t n, int64_t now, struct err *e);
 /* When something is due next: INT64_MAX when nothing is owed. */
 int outbox_next(struct store *s, int64_t *ret, struct err *e);
 /* The row with this id, or the one that alone begins with it (6 or more). ENOENT, EEXIST with a sentence. */

@@ -123,34 +123,47 @@ def flush(e):
     s.end()
 
 
-TESTS = """package %s
+# One fails at once; the other ends when it is told to, or after two minutes.
+TESTS = {"broken": """package broken
+
+import "testing"
+
+func TestIt(t *testing.T) { t.Error("it broke") }
+""", "slow": """package slow
 
 import (
+	"os"
 	"testing"
 	"time"
 )
 
 func TestIt(t *testing.T) {
-	time.Sleep(%d * time.Millisecond)
-	%s
+	for i := 0; i < 1200; i++ {
+		if _, err := os.Stat("../go-on"); err == nil {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }
-"""
+"""}
 
 
 def early(e):
     s = Site("early", f"{e.http}/do/ok/early")
     module = os.path.join(s.dir, "m")
-    for name, wait, what in (("broken", 0, 't.Error("it broke")'), ("slow", 6000, "")):
+    for name, text in TESTS.items():
         os.makedirs(os.path.join(module, name))
         with open(os.path.join(module, name, "x_test.go"), "w", encoding="utf-8") as f:
-            f.write(TESTS % (name, wait, what))
+            f.write(text)
     with open(os.path.join(module, "go.mod"), "w", encoding="utf-8") as f:
         f.write("module example.com/m\n\ngo 1.19\n")
     p = subprocess.Popen([TOCSIN, "run", "--config", s.config, "--reap", "--format", "pkgname", "--", "go", "test", "-count=1", "./..."], cwd=module, env=s.env,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    first = bodies(e, "early", 1, 60)
+    first = bodies(e, "early", 1, 150)
     alive = p.poll() is None
-    out, err = p.communicate(timeout=90)
+    with open(os.path.join(module, "go-on"), "w", encoding="utf-8"):
+        pass
+    out, err = p.communicate(timeout=150)
     check(len(first) >= 1 and first[0]["early"] is True and alive, "a failing package is told while the run goes on", (first, out, err))
     check(first and first[0]["items"][0]["test"] == "TestIt", "with the test that failed", first)
     both = bodies(e, "early", 2, 10)

@@ -16,11 +16,10 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
 sys.dont_write_bytecode = True
 from endpoint import Endpoint  # noqa: E402
-from tap import FULL, TOCSIN, check, done, skip  # noqa: E402
+from tap import FULL, TOCSIN, check, done  # noqa: E402
 
 SEED = int(os.environ.get("TOCSIN_TEST_SEED", "20261121"))
 ROUNDS = int(os.environ.get("TOCSIN_TEST_ROUNDS", 300 if FULL else 12))
-SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 TMP = tempfile.mkdtemp(prefix="tocsin-alerts-")
 SECRET = "SEC0123456789abcdef0123456789abcdef"
 TOKEN = "canary7f3a9c5e1b2d4f60canary7f3a9c5e"
@@ -274,29 +273,12 @@ def from_a_report(e):
     s.end()
 
 
-def unit():
-    path = os.path.join(SOURCE, "packaging", "tocsin-deliver.service")
-    tool = shutil.which("systemd-analyze")
-    if not tool:
-        skip("the systemd unit is accepted", "systemd-analyze is not installed")
-        return
-    text = open(path, encoding="utf-8").read().replace("/usr/bin/tocsin", TOCSIN)
-    text = text.replace("Documentation=man:tocsin(1)\n", "")  # the page is not installed where it is only built
-    copy = os.path.join(TMP, "tocsin-deliver.service")
-    with open(copy, "w", encoding="utf-8") as f:
-        f.write(text)
-    r = subprocess.run([tool, "verify", copy], capture_output=True, text=True, check=False, timeout=60)
-    check(r.returncode == 0 and "tocsin-deliver" not in r.stderr, "the systemd unit is accepted", r.stderr)
-
-
 def main():
     only = sys.argv[1:]
     with Endpoint() as e:
         for part in (in_the_background, classes, told_through_the_others, limits, killed, by_hand, from_a_report):
             if not only or part.__name__ in only:
                 part(e)
-    if not only:
-        unit()
     shutil.rmtree(TMP, ignore_errors=True)
     done()
 

@@ -30,6 +30,30 @@ static void in_pieces(const struct redact *x, struct span in, uint32_t seed, str
 	check(!ret->bad);
 }
 
+/* As a stream of events: cut anywhere, the same comes out; and nothing changes where there is nothing to take out. */
+static void as_events(const struct redact *x, struct span in, uint32_t seed)
+{
+	CLEANUP(buf_free) struct buf one = { 0 }, many = { 0 };
+	struct redact_stream whole = { .x = x, .events = true }, parts = { .x = x, .events = true };
+
+	redact_feed(&whole, in, &one);
+	size_t hits = whole.hits;
+	redact_end(&whole, &one);
+	for (struct span rest = in; rest.n;) {
+		seed = seed * 1664525 + 1013904223;
+		size_t n = 1 + (seed >> 16) % (seed & 64 ? 7 : 2000);
+		redact_feed(&parts, span_head(rest, n), &many);
+		if (seed & 0x4000)
+			(void)redact_head(in, n);
+		rest = span_from(rest, n);
+	}
+	hits += parts.hits;
+	redact_end(&parts, &many);
+	check(span_eq(buf_view(&one), buf_view(&many)));
+	if (!hits && !redact_any(x, in) && span_find(in, S("Output")) == SPAN_NONE)
+		check(span_eq(buf_view(&one), in));
+}
+
 static void both(const struct redact *x, struct span in, uint32_t seed, struct buf *whole)
 {
 	CLEANUP(buf_free) struct buf parts = { 0 };
@@ -38,6 +62,7 @@ static void both(const struct redact *x, struct span in, uint32_t seed, struct b
 	in_pieces(x, in, seed, &parts);
 	check(!whole->bad && span_eq(buf_view(whole), buf_view(&parts)));
 	check((n > 0) == redact_any(x, in));
+	as_events(x, in, seed);
 	if (!n)
 		check(span_eq(buf_view(whole), in));
 }

@@ -41,6 +41,7 @@ PROVIDERS = [
     ("/api/webhooks/", "discord", 200, JSON, '{"id":"1","type":0,"content":"x"}'),
     ("/bot", "telegram", 200, JSON, '{"ok":true,"result":{"message_id":1}}'),
     ("/v2/enqueue", "pagerduty", 202, JSON, '{"status":"success","message":"Event processed","dedup_key":"k"}'),
+    ("/v2/alerts/requests/", "opsgenie", 200, JSON, '{"data":{"success":true,"action":"Create","isSuccess":true,"status":"Created alert"},"took":0.1,"requestId":"43a29c5c"}'),
     ("/v2/alerts", "opsgenie", 202, JSON, '{"result":"Request will be processed","took":0.1,"requestId":"43a29c5c"}'),
     ("/api/v2/alerts", "alertmanager", 200, JSON, ""),
     ("/v1/logs", "otlp", 200, JSON, '{"partialSuccess":{}}'),
@@ -179,6 +180,16 @@ def rate(c, arg):
     (limited if over else plain_ok)(c, "")
 
 
+def asked(c, arg):
+    """A+B+C: what Opsgenie answers when it is asked what became of a request, which it takes."""
+    if "/requests/" not in c.rest:
+        return plain_ok(c, None)
+    words = urllib.parse.unquote(arg).split("+")
+    word = words[min(c.endpoint.counts[c.path] - 1, len(words) - 1)]
+    name, _, rest = word.partition(":")
+    return status(c, word) if name.isdigit() else BEHAVIOURS[name](c, rest)
+
+
 BEHAVIOURS = {
     "ok": plain_ok,
     "hang": hang,                  # reads the request, says nothing
@@ -203,6 +214,7 @@ BEHAVIOURS = {
     "limit": limited,
     "status": status,
     "rate": rate,
+    "asked": asked,
 }
 BEFORE_BODY = {"hang-head", "reset-head"}
 
@@ -251,7 +263,7 @@ class Conversation:
             return plain_ok, "", "ok"
         script, _, rest = self.path[4:].partition("/")
         self.rest = "/" + rest
-        words = script.split(",")
+        words = script.partition("~")[0].split(",")  # what is behind a ~ only makes it another path
         with self.endpoint.lock:
             count = self.endpoint.counts.get(self.path, 0)
             self.endpoint.counts[self.path] = count + 1
@@ -306,8 +318,11 @@ class Conversation:
         self.answer(200, json.dumps(rows), JSON)
 
     def tunnel(self):
-        """As a proxy: chat.example is our own HTTPS; nothing else is to be had."""
+        """As a proxy: chat.example is our own HTTPS; nothing else is to be had. The listener proxy_auth wants user and pass@word."""
         self.endpoint.keep(self.seen)
+        if self.listener == "proxy_auth" and self.seen.header("Proxy-Authorization") != "Basic " + base64.b64encode(b"user:pass@word").decode():
+            self.answer(407, "who are you?", "text/plain", [("Proxy-Authenticate", 'Basic realm="endpoint"'), ("Connection", "close")])
+            raise Broken
         if not self.path.startswith("chat.example:"):
             self.answer(403, "not from here", "text/plain")
             raise Broken
@@ -479,7 +494,7 @@ class Smtp:
 
 
 class Endpoint:
-    """All listeners. Addresses: http, https, other, expired, selfsigned, wronghost, notyet, ipv6, full, closed, smtp,
+    """All listeners. Addresses: http, proxy_auth, https, other, expired, selfsigned, wronghost, notyet, ipv6, full, closed, smtp,
     smtp_starttls, smtp_bare, smtp_shut, smtps; ca is the file of the certificate to trust."""
 
     def __init__(self, folder=None):
@@ -547,6 +562,7 @@ class Endpoint:
             return f"{scheme}://{host}:{port}"
 
         self.http = url("http", self.listener("http"))
+        self.proxy_auth = url("http", self.listener("proxy_auth"))
         self.https = url("https", self.listener("https", cert="good"))
         self.other = url("https", self.listener("other", cert="good"))
         for name in ("expired", "selfsigned", "wronghost", "notyet"):
@@ -634,7 +650,7 @@ class Endpoint:
             time.sleep(0.01)
 
     def addresses(self):
-        names = ("http", "https", "other", "expired", "selfsigned", "wronghost", "notyet", "ipv6", "full", "closed", "smtp",
+        names = ("http", "proxy_auth", "https", "other", "expired", "selfsigned", "wronghost", "notyet", "ipv6", "full", "closed", "smtp",
                  "smtp_starttls", "smtp_bare", "smtp_shut", "smtps", "ca")
         return {n: getattr(self, n) for n in names}
 

@@ -320,6 +320,7 @@ static const struct {
 	  "{\"text\":\"example.com/shop: test.fail\",\"blocks\":[{\"type\":\"header\",\"text\":{\"type\":\"plain_text\",\"emoji\":false,\"text\":\"example.com/shop: test.fail\"}},"
 	  "{\"type\":\"rich_text\",\"elements\":[{\"type\":\"rich_text_section\",\"elements\":[{\"type\":\"text\",\"text\":\"got 3, want 4 at PLACE\"}]},"
 	  "{\"type\":\"rich_text_section\",\"elements\":[{\"type\":\"user\",\"user_id\":\"U0AA\"},{\"type\":\"text\",\"text\":\" \"},{\"type\":\"text\",\"text\":\"\\n\"},"
+	  "{\"type\":\"text\",\"text\":\"Owner ＠team, ＠other\\n\"},"
 	  "{\"type\":\"text\",\"text\":\"Branch main · Commit 0123456789ab · Job unit · By ann · Host builder · Command go test ./...\\n\"},"
 	  "{\"type\":\"link\",\"url\":\"https://ci.example.com/runs/7\",\"text\":\"Open the run\"}]}]}]}" },
 	{ "slack", true, NULL, 0, "{\"text\":\"example.com/shop: test.fail\\ngot 3, want 4 at PLACE\",\"mrkdwn\":false}" },
@@ -868,6 +869,24 @@ static void test_clock(void **state)
 	assert_null(strstr(a.text, "clock is"));
 }
 
+/* Delivered, but not to everybody: that is kept. */
+static void test_partly(void **state)
+{
+	struct response r = { .status = 250, .sent = true, .body = S("2.0.0 Ok"), .why = "1 of 3 recipients were refused (550)" };
+	struct answer a;
+
+	(void)state;
+	channel_find("smtp")->judge(&r, NOW, &a);
+	assert_true(a.class == ANSWER_DELIVERED && a.partly && strstr(a.text, "1 of 3 recipients were refused (550)"));
+	r.why = NULL;
+	channel_find("smtp")->judge(&r, NOW, &a);
+	assert_true(a.class == ANSWER_DELIVERED && !a.partly);
+	r.status = 450;
+	r.why = "x";
+	channel_find("smtp")->judge(&r, NOW, &a);
+	assert_true(a.class == ANSWER_RETRY && !a.partly);
+}
+
 static void test_transport(void **state)
 {
 	(void)state;
@@ -1027,7 +1046,7 @@ int main(void)
 		cmocka_unit_test(test_templates), cmocka_unit_test(test_template_of_chat),
 		cmocka_unit_test(test_limits), cmocka_unit_test(test_hostile), cmocka_unit_test(test_webhook_size),
 		cmocka_unit_test(test_mail), cmocka_unit_test(test_bad_mail),
-		cmocka_unit_test(test_answers), cmocka_unit_test(test_clock), cmocka_unit_test(test_transport), cmocka_unit_test(test_answer_cut),
+		cmocka_unit_test(test_answers), cmocka_unit_test(test_clock), cmocka_unit_test(test_partly), cmocka_unit_test(test_transport), cmocka_unit_test(test_answer_cut),
 		cmocka_unit_test(test_retry_after), cmocka_unit_test(test_encodings), cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_no_memory), cmocka_unit_test(test_no_memory_answer),
 	};

@@ -103,7 +103,58 @@ static void two_jobs_mean_two_values(void **state)
 	assert_ptr_equal(two, scope_find(&s, S("RUN0"), "/c", "shop")); /* of before: the newest of its kind */
 	assert_null(scope_find(&s, S("RUN0"), "/c", "other"));
 	assert_null(scope_find(&s, S("RUN0"), "/d", "shop"));
+	assert_null(scope_find(&s, S("RUN1"), "/tmp/mine.yaml", "shop")); /* a row of that run that names another file */
 	scopes_free(&s);
+}
+
+static void handovers_without_memory(void **state)
+{
+	static const char text[] = HEAD "RUN1\0/c\0shop\0env:A_URL\0first-value\0env:B_URL\0other-value\0";
+	static const char yaml[] = "channels:\n- {name: ops, type: slack, url: 'env:HAND_URL'}\n- {name: dev, type: slack, url: 'env:HAND_NONE'}\n";
+	const char *const one[] = { "ops", NULL };
+	struct config_places where = { 0 };
+	struct config *c;
+	char file[100];
+
+	snprintf(file, sizeof(file), "%s/tocsin.yaml", dir);
+	assert_int_equal(file_replace(file, span_of(yaml), &e), 0);
+	where.named = file;
+	assert_int_equal(config_read(&where, &c, &e), 0);
+	setenv("HAND_URL", "https://hooks.example.com/0123456789", 1);
+	for (long step = 1, hit = 1; hit; step++) {
+		struct scopes s = { 0 };
+		fault_at = step, fault_seen = 0;
+		int r = handover_read(&s, (struct span){ text, sizeof(text) - 1 }, &e);
+		hit = fault_seen >= step;
+		fault_at = 0;
+		assert_int_equal(r, hit ? -ENOMEM : 0);
+		assert_int_equal(s.n, hit ? 0 : 1);
+		scopes_free(&s);
+	}
+	for (long step = 1, hit = 1; hit; step++) {
+		struct deliver_hand h = { .run = "RUN1", .project = "shop", .config = c, .channels = step % 2 ? one : NULL };
+		struct scopes s = { 0 };
+		struct buf b = { 0 };
+		struct span v;
+		assert_int_equal(secrets_open(&h.secrets, &e), 0);
+		fault_at = step, fault_seen = 0;
+		int r = handover_make(&h, &b, &e);
+		hit = fault_seen >= step;
+		fault_at = 0;
+		assert_true(r == 0 || (hit && r == -ENOMEM));
+		if (!hit) {
+			assert_int_equal(handover_read(&s, buf_view(&b), &e), 0);
+			struct secret_set *set = scope_find(&s, S("RUN1"), file, "shop");
+			assert_non_null(set);
+			assert_int_equal(secret_get(set->secrets, "env:HAND_URL", &v, &e), 0);
+			assert_true(span_eq(v, S("https://hooks.example.com/0123456789")));
+		}
+		scopes_free(&s);
+		handover_wipe(&b);
+		secrets_close(h.secrets);
+	}
+	unsetenv("HAND_URL");
+	config_free(c);
 }
 
 static void what_is_no_handover_is_refused(void **state)
@@ -144,6 +195,7 @@ int main(void)
 		cmocka_unit_test(a_broken_body_is_refused),
 		cmocka_unit_test(a_robot_has_its_minute),
 		cmocka_unit_test(two_jobs_mean_two_values),
+		cmocka_unit_test(handovers_without_memory),
 		cmocka_unit_test(what_is_no_handover_is_refused),
 		cmocka_unit_test(one_deliverer_at_a_time),
 	};

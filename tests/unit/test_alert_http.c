@@ -766,6 +766,31 @@ static void the_request_is_wiped(void **state)
 	http_close(h);
 }
 
+/* One that is to wait lets those behind it go first, and is dropped with the rest. */
+static void not_before_its_time(void **state)
+{
+	struct http *h = opened((struct http_options){ .max_parallel = 1 });
+	struct got g[4] = { 0 };
+	struct err e = { 0 };
+	int64_t began = time_mono();
+
+	for (size_t i = 0; i < ARRAY_LEN(g); i++) {
+		struct request q = { .kind = REQUEST_HTTP, .method = "POST" };
+		buf_addf(&q.url, "%s/services/wait%zu", at("HTTP"), i);
+		q.not_before = i == 0 ? began + 400 * NSEC_PER_MSEC : i == 2 ? began + 200 * NSEC_PER_MSEC : i == 3 ? began + 3600 * NSEC_PER_SEC : 0;
+		assert_int_equal(http_send(h, &q, note, &g[i], &e), 0);
+		forget(&q);
+	}
+	for (int left = 4; left > 1 && time_mono() - began < 10 * NSEC_PER_SEC;)
+		left = http_run(h, NSEC_PER_SEC, &e);
+	assert_true(time_mono() - began < 5 * NSEC_PER_SEC);
+	assert_true(g[0].done && g[1].done && g[2].done && !g[3].done);
+	assert_true(g[1].at < began + 200 * NSEC_PER_MSEC && g[2].at >= began + 200 * NSEC_PER_MSEC && g[0].at >= began + 400 * NSEC_PER_MSEC);
+	http_close(h);
+	for (size_t i = 0; i < ARRAY_LEN(g); i++)
+		forget_got(&g[i]);
+}
+
 static long points_of(void (*f)(void))
 {
 	fault_seen = 0;
@@ -848,6 +873,7 @@ int main(void)
 		cmocka_unit_test(a_silent_name_server_holds_nobody_up),
 		cmocka_unit_test(sending_from_within),
 		cmocka_unit_test(the_request_is_wiped),
+		cmocka_unit_test(not_before_its_time),
 		cmocka_unit_test(without_memory),
 	};
 

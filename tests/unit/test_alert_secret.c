@@ -233,6 +233,29 @@ static void names_the_variables(void **state)
 	assert_string_equal(names.p, "ONE\nONE_FILE\nTWO\nTWO_FILE\n");
 }
 
+/* What /proc shows of us, too. */
+static void the_environment_forgets(void **state)
+{
+	(void)state;
+	CLEANUP(secrets_close) struct secrets *s = fresh();
+	static const char *const refs[] = { "env:A5_HIDE", "file:/run/x", "env:A5_SHORT", "env:A5_NEVER" };
+	struct span v;
+	struct err e;
+
+	setenv("A5_HIDE", "hidden-value", 1);
+	setenv("A5_SHORT", "xy", 1);
+	const char *where = getenv("A5_HIDE");
+	assert_int_equal(secret_get(s, refs[0], &v, &e), 0);
+	assert_int_equal(secrets_hide(s, refs, ARRAY_LEN(refs), &e), 0);
+	assert_null(getenv("A5_HIDE"));
+	assert_null(getenv("A5_SHORT"));
+	assert_int_equal(where[0], '\0');
+	gives(s, "env:A5_HIDE", "hidden-value");
+	refuses(s, "env:A5_SHORT", ENOENT, "A5_SHORT");
+	assert_int_equal(secrets_hide(s, refs, ARRAY_LEN(refs), &e), 0);
+	gives(s, "env:A5_HIDE", "hidden-value");
+}
+
 /* Many, of changing sizes: what was there is wiped, and its room used again. */
 static void slots_are_used_again(void **state)
 {
@@ -284,7 +307,7 @@ static void memory_is_kept_to_us(void **state)
 	char flags[256];
 	struct span v;
 	struct err e;
-	int status;
+	int status = -1;
 
 	setenv("A5_HELD", "canary-4711", 1);
 	assert_int_equal(secret_get(s, "env:A5_HELD", &v, &e), 0);
@@ -387,6 +410,7 @@ int main(void)
 		cmocka_unit_test(takes_what_is_handed_over),
 		cmocka_unit_test(redaction_knows_them),
 		cmocka_unit_test(names_the_variables),
+		cmocka_unit_test(the_environment_forgets),
 		cmocka_unit_test(slots_are_used_again),
 		cmocka_unit_test(memory_is_kept_to_us),
 		cmocka_unit_test(survives_every_failed_allocation),

@@ -266,10 +266,85 @@ static void alertmanager_has_one_identity(void **state)
 	size_t from = span_find(buf_view(&r.body), S("\"labels\"")), to = span_find(buf_view(&r.body), S("\"annotations\""));
 	assert_true(from < to && to < q.body.len);
 	assert_memory_equal(r.body.p + from, q.body.p + from, to - from);
-	assert_true(has(&r.body, "\"startsAt\":\"2026-11-24T01:59:55Z\",\"endsAt\":\"2026-11-25T01:59:55Z\""));
+	assert_true(has(&r.body, "\"startsAt\":\"2026-11-24T01:59:55Z\",\"endsAt\":\"2026-12-02T02:00:00Z\""));
 	assert_true(has(&q.body, "\"endsAt\":\"2026-11-24T01:59:55Z\"") && !has(&q.body, "startsAt"));
 	request_free(&r);
 	request_free(&q);
+}
+
+static void alertmanager_ends_what_nothing_ends(void **state)
+{
+	static const struct { enum alert_kind kind; const char *given, *ends; } fine[] = {
+		{ ALERT_PROBE, "", "2026-11-24T02:05:00Z" }, { ALERT_PROBE, "9d", "2026-11-24T02:05:00Z" }, { ALERT_DIGEST, "", "2026-11-25T02:00:00Z" },
+		{ ALERT_FAILED, "36h", "2026-11-25T14:00:00Z" }, { ALERT_FOLLOWUP, "1d12h", "2026-11-25T14:00:00Z" }, { ALERT_FAILED, " 2d ", "2026-11-26T02:00:00Z" },
+	};
+	static const char *const wrong[] = { "0", "0d", "x", "d", "-1d", "1d2", "9999d", "99999999999999999999d", "1d1d", "1dxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" };
+	struct option o = { .key = "ends_after" };
+	struct channel_target t = { .name = "am", .url = S("http://127.0.0.1"), .options = &o, .n_options = 1 };
+	struct request r;
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(fine); i++) {
+		struct alert a = full(fine[i].kind);
+		o.value = span_of(fine[i].given);
+		assert_int_equal(channel_find("alertmanager")->make(&t, &a, false, NOW, &r, &e), 0);
+		if (!has(&r.body, fine[i].ends))
+			fail_msg("%zu: %s", i, buf_str(&r.body));
+		request_free(&r);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		struct alert a = full(ALERT_FAILED);
+		o.value = span_of(wrong[i]);
+		if (channel_find("alertmanager")->make(&t, &a, false, NOW, &r, &e) != -EINVAL)
+			fail_msg("'%s' is taken", wrong[i]);
+		assert_non_null(strstr(e.msg, "ends_after"));
+	}
+}
+
+/* What Opsgenie says when it is asked what became of a request. */
+static void opsgenie_is_asked(void **state)
+{
+	static const struct { int status; const char *body; enum answer_class class; const char *said; } said[] = {
+		{ 200, "{\"data\":{\"success\":true,\"action\":\"Create\",\"isSuccess\":true,\"status\":\"Created alert\"},\"took\":0.02}", ANSWER_DELIVERED, "Created alert" },
+		{ 200, "{\"data\":{\"success\":true}}", ANSWER_DELIVERED, NULL },
+		{ 200, "{\"data\":{\"isSuccess\":false,\"action\":\"Create\",\"status\":\"The integration is disabled\"}}", ANSWER_CONFIG, "disabled" },
+		{ 200, "{\"data\":{\"isSuccess\":false,\"action\":\"Close\",\"status\":\"Alert does not exist\"}}", ANSWER_DELIVERED, "does not exist" },
+		{ 200, "{\"data\":{\"isSuccess\":\"perhaps\"}}", ANSWER_AMBIGUOUS, NULL },
+		{ 200, "{}", ANSWER_AMBIGUOUS, NULL },
+		{ 200, "<html>log in</html>", ANSWER_AMBIGUOUS, NULL },
+		{ 404, "{\"message\":\"Request not found. It might not be processed, yet.\"}", ANSWER_TAKEN, "not worked" },
+		{ 403, "", ANSWER_DELIVERED, "403" },
+		{ 302, "", ANSWER_AMBIGUOUS, NULL },
+		{ 429, "", ANSWER_LIMITED, NULL },
+		{ 503, "", ANSWER_RETRY, NULL },
+	};
+	const struct channel_ops *c = channel_find("opsgenie");
+	struct channel_target t = { .name = "og", .url = S("https://h/v2/alerts/"), .secret = S(SECRET) };
+	struct request q;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(c->ask(&t, S("{\"requestId\":\"43a29c5c-3dbf\"}"), &q, &e), 0);
+	assert_string_equal(buf_str(&q.url), "https://h/v2/alerts/requests/43a29c5c-3dbf");
+	assert_string_equal(q.method, "GET");
+	assert_true(has(&q.headers, "Authorization: GenieKey " SECRET) && !q.body.len);
+	request_free(&q);
+	assert_int_equal(c->ask(&t, S("{\"requestId\":\"a/b\"}"), &q, &e), -EBADMSG);
+	for (size_t i = 0; i < ARRAY_LEN(said); i++) {
+		struct response r = { .status = said[i].status, .sent = true, .body = span_of(said[i].body) };
+		struct answer a;
+		memset(&a, 0x5a, sizeof(a));
+		c->judge_asked(&r, NOW, &a);
+		if (a.class != said[i].class || !a.text[0] || (said[i].said && !strstr(a.text, said[i].said)))
+			fail_msg("%d %s: class %d, %s", said[i].status, said[i].body, (int)a.class, a.text);
+		ask_given_up(&a);
+		assert_true(a.class != ANSWER_TAKEN && a.text[0]);
+	}
+	int64_t all = 0;
+	for (int n = 0; ask_after(n); n++)
+		all += ask_after(n);
+	assert_true(all > 10 * NSEC_PER_SEC && all < 20 * NSEC_PER_SEC && !ask_after(-1));
 }
 
 static void labels_are_checked(void **state)
@@ -585,7 +660,7 @@ static const struct row {
 	{ "pagerduty", 202, "", "{\"status\":\"throttled\"}", ANSWER_AMBIGUOUS },
 	{ "pagerduty", 200, "", "", ANSWER_AMBIGUOUS },
 	{ "pagerduty", 400, "", "{\"status\":\"invalid event\",\"message\":\"Event object is invalid\",\"errors\":[\"'payload.summary' is missing\"]}", ANSWER_PAYLOAD, 0,
-	  "Event object is invalid" },
+	  "'payload.summary' is missing" },
 	{ "pagerduty", 400, "", "{\"status\":\"invalid event\",\"message\":\"Event object is invalid\",\"errors\":[\"Length of 'routing_key' is incorrect\"]}", ANSWER_CONFIG, 0,
 	  "routing key" },
 	{ "pagerduty", 429, "", "", ANSWER_LIMITED, 120000 },
@@ -631,7 +706,9 @@ static const struct row {
 	{ "telegram", 400, "", "{\"ok\":false,\"description\":\"group chat was upgraded\",\"parameters\":{\"migrate_to_chat_id\":-1001234567890}}", ANSWER_CONFIG, 0, "-1001234567890" },
 	{ "telegram", 502, "", "", ANSWER_RETRY },
 
-	{ "opsgenie", 202, "", "{\"result\":\"Request will be processed\",\"took\":0.3,\"requestId\":\"43a29c5c-3dbf-4fa4-9c26-f4f71023e120\"}", ANSWER_DELIVERED, 0, "43a29c5c-3dbf" },
+	{ "opsgenie", 202, "", "{\"result\":\"Request will be processed\",\"took\":0.3,\"requestId\":\"43a29c5c-3dbf-4fa4-9c26-f4f71023e120\"}", ANSWER_TAKEN, 0, "43a29c5c-3dbf" },
+	{ "opsgenie", 202, "", "{\"requestId\":\"../../v2/heartbeats\"}", ANSWER_AMBIGUOUS },
+	{ "opsgenie", 202, "", "{\"requestId\":\"0123456789012345678901234567890123456789012345678901234567890123456789\"}", ANSWER_AMBIGUOUS },
 	{ "opsgenie", 202, "", "{}", ANSWER_AMBIGUOUS },
 	{ "opsgenie", 200, "", "", ANSWER_AMBIGUOUS },
 	{ "opsgenie", 401, "", "{\"message\":\"Could not authenticate\"}", ANSWER_CONFIG, 0, "api.eu" },
@@ -800,7 +877,7 @@ static void answers_without_memory(void **state)
 			channel_find(rows[i].type)->judge(&r, NOW, &a);
 			if (fault_seen < fault_at)
 				break;
-			bool unsure = a.class == ANSWER_AMBIGUOUS && rows[i].class == ANSWER_DELIVERED;
+			bool unsure = a.class == ANSWER_AMBIGUOUS && (rows[i].class == ANSWER_DELIVERED || rows[i].class == ANSWER_TAKEN);
 			if (a.class != rows[i].class && !unsure)
 				fail_msg("%s %d %s: class %d", rows[i].type, rows[i].status, rows[i].body, (int)a.class);
 		}
@@ -814,6 +891,8 @@ int main(void)
 		cmocka_unit_test(payloads_are_as_recorded),
 		cmocka_unit_test(config_knows_the_options),
 		cmocka_unit_test(alertmanager_has_one_identity),
+		cmocka_unit_test(alertmanager_ends_what_nothing_ends),
+		cmocka_unit_test(opsgenie_is_asked),
 		cmocka_unit_test(labels_are_checked),
 		cmocka_unit_test(pagerduty_keeps_its_limits),
 		cmocka_unit_test(limits_are_in_their_own_units),

@@ -68,7 +68,7 @@ static void a_failure_in_plain_words(void **state)
 	text_is(&a, FORM_PLAIN, LANG_EN,
 		"Cause: a test reported failure (test.fail)\n"
 		"Where: example.com/shop/cart TestTotal, cart_test.go:12\n"
-		"Known: it came back: resolved on 2026-11-01; see T-42\n"
+		"Fault: it came back: resolved on 2026-11-01; see T-42\n"
 		"      cart_test.go:12: total = 3, want 4\n"
 		"          items: [a *b*]\n"
 		"  --- FAIL: TestTotal (0.00s)\n"
@@ -182,7 +182,7 @@ static void a_recovery(void **state)
 	text_is(&a, FORM_PLAIN, LANG_EN,
 		"It was: a test reported failure (test.fail)\n"
 		"Where: example.com/shop/cart TestTotal, cart_test.go:12\n"
-		"Known: seen 9 times since 2026-10-01; see T-42\n"
+		"Fault: seen 9 times since 2026-10-01; see T-42\n"
 		"Owner: ＠acme/cart, dev＠example.com\n"
 		"Run: branch main, commit 0123456789, job unit, PR 12, by alice\n"
 		"https://ci.example.com/runs/7\n"
@@ -230,18 +230,18 @@ static void a_probe_and_a_channel_that_is_down(void **state)
 	a.host = "runner-3";
 	title_is(&a, LANG_EN, "TEST from Tocsin: alerts reach this place");
 	text_is(&a, FORM_PLAIN, LANG_EN, "Somebody asked Tocsin to try this channel. Nothing is wrong and nothing has to be done.\nRun: host runner-3\n");
-	text_is(&a, FORM_PLAIN, LANG_ZH, "有人让 Tocsin 测试此通道。没有任何故障，无需处理。\n运行：主机 runner-3\n");
+	text_is(&a, FORM_PLAIN, LANG_ZH, "有人让 Tocsin 测试此渠道。没有任何故障，无需处理。\n运行：主机 runner-3\n");
 	alert_free(&a);
 	assert_int_equal(alert_channel_down("ops <!here>", "keywords not in content", "add the keyword 'Tocsin'", 3, 5, &a, &e), 0);
 	a.host = NULL;
 	assert_string_equal(a.level, "L1");
 	title_is(&a, LANG_EN, "CHANNEL DOWN: alerts cannot be sent to ops ‹!here›: keywords not in content");
-	title_is(&a, LANG_ZH, "告警通道故障：ops ‹!here› 无法送达：keywords not in content");
+	title_is(&a, LANG_ZH, "告警渠道故障：ops ‹!here› 无法送达：keywords not in content");
 	text_is(&a, FORM_PLAIN, LANG_EN,
 		"Channel: ops ‹!here›\nAnswer: keywords not in content\n3 alerts are kept until it works again.\nTo do: add the keyword 'Tocsin'\n");
 	a.items[0].count = 1;
 	text_is(&a, FORM_PLAIN, LANG_ZH,
-		"通道：ops ‹!here›\n返回：keywords not in content\n1 条告警已保存，恢复后会发送。\n建议：add the keyword 'Tocsin'\n");
+		"渠道：ops ‹!here›\n返回：keywords not in content\n1 条告警已保存，恢复后会发送。\n建议：add the keyword 'Tocsin'\n");
 	alert_free(&a);
 }
 
@@ -362,7 +362,7 @@ static void no_cut_is_inside_anything(void **state)
 /* With less room the less important goes first. */
 static void what_matters_most_stays(void **state)
 {
-	static const char *const parts[] = { "Cause:", "Where:", "(https://", "Known:", "Owner:", "Run:", "\n> ", "To do:", "Also:", "Command:" };
+	static const char *const parts[] = { "Cause:", "Where:", "(https://", "Fault:", "Owner:", "Run:", "\n> ", "To do:", "Also:", "Command:" };
 	static const struct {
 		size_t max;
 		const char *there; /* of each part: 'x' */

@@ -91,6 +91,45 @@ static void a_lease_that_ran_out_is_another_s(void **state)
 	counts_are(1, 0, 0, 0);
 }
 
+/* The machine slept for a day with a message on its way: who sends it does not get it a second time. */
+static int take_tries(void *ctx, const struct alert_row *a)
+{
+	*(int64_t *)ctx = a->attempts;
+	return 0;
+}
+
+static void one_that_must_wait_was_not_tried(void **state)
+{
+	struct alert_held held[] = { { "01M7Z9K7XRGWNWMNGC8VE2DXG6", NOW + DAY, "it waits" }, { "01M7Z9K7XRGWNWMNGC8VE2DXG7", NOW + DAY, "it waits" } };
+	int64_t tries = -1;
+
+	(void)state;
+	add(held[0].id, NOW);
+	assert_int_equal(lease("me", NOW, 1).n, 1);
+	fine(outbox_hold(store, held, 2, "another", NOW, &e));
+	counts_are(0, 1, 0, 0);
+	fine(outbox_hold(store, held, 2, "me", NOW, &e)); /* the second is not there */
+	counts_are(1, 0, 0, 0);
+	fine(outbox_get(store, held[0].id, take_tries, &tries, &e));
+	assert_int_equal(tries, 0);
+	assert_int_equal(outbox_get(store, held[1].id, take_tries, &tries, &e), -ENOENT);
+	assert_int_equal(lease("me", NOW, 1).n, 0);
+	assert_int_equal(lease("me", NOW + DAY, 1).n, 1);
+	fine(outbox_settle(store, held[0].id, "me", ALERT_DELIVERED, NULL, 0, NOW + DAY, &e));
+}
+
+static void its_own_lease_does_not_run_out(void **state)
+{
+	(void)state;
+	add("A1", NOW);
+	assert_int_equal(lease("me", NOW, 1).n, 1);
+	assert_int_equal(lease("me", NOW + DAY, 1).n, 0);
+	assert_int_equal(lease("heir", NOW + DAY + 59 * NSEC_PER_SEC, 1).n, 0);
+	assert_int_equal(lease("me", NOW - DAY, 1).n, 0); /* nor does a clock that is set back make it two */
+	fine(outbox_settle(store, "A1", "me", ALERT_DELIVERED, NULL, 0, NOW + DAY, &e));
+	counts_are(0, 0, 1, 0);
+}
+
 static void the_oldest_first_and_no_more_than_asked_for(void **state)
 {
 	char id[16];
@@ -211,7 +250,7 @@ static const bool sqlite_kind = false, postgres_kind = true;
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(an_alert_is_owed_until_delivered), TEST(a_lease_that_ran_out_is_another_s), TEST(the_oldest_first_and_no_more_than_asked_for),
+		TEST(an_alert_is_owed_until_delivered), TEST(a_lease_that_ran_out_is_another_s), TEST(its_own_lease_does_not_run_out), TEST(one_that_must_wait_was_not_tried), TEST(the_oldest_first_and_no_more_than_asked_for),
 		TEST(a_clock_that_jumped), TEST(many_senders_each_alert_once), TEST(every_failure),
 	};
 

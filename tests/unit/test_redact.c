@@ -273,6 +273,129 @@ static void test_values(void **state)
 	redact_free(NULL);
 }
 
+/* Of a URL: what it stands for is learned too. The text is no string, and a blank is no digit. */
+static void test_learned_url(void **state)
+{
+	static const char url[] = "q%20Tr0ub4dor%26% 3 4%3";
+	struct redact *x = redact_new();
+	char *value = mem_alloc(sizeof(url) - 1);
+	CLEANUP(buf_free) struct buf b = { 0 };
+
+	assert_true(x && value);
+	memcpy(value, url, sizeof(url) - 1);
+	assert_true(redact_learn_named(x, S("PASSWORD"), (struct span){ value, sizeof(url) - 1 }));
+	redact_text(x, S("a q Tr0ub4dor&% 3 4%3 b q%20Tr0ub4dor%26% 3 4%3 c"), &b);
+	assert_text("learned", buf_view(&b), "a [redacted:secret] b [redacted:secret] c");
+	mem_free(value);
+	redact_free(x);
+}
+
+/* `go test -json` cuts long lines: what is on the edge is seen, and every event stays one. */
+#define EVENT(t, o) "{\"Time\":\"2024-01-02T15:04:05Z\",\"Action\":\"output\",\"Package\":\"p\",\"Test\":\"" t "\",\"Output\":\"" o "\"}\n"
+
+static void test_events(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} rows[] = {
+		{ EVENT("A", "x gh") EVENT("A", "p_" ALNUM36 " y\\n") EVENT("A", "z\\n"), EVENT("A", "x [redacted:github-token]") EVENT("A", " y\\n") EVENT("A", "z\\n") },
+		{ EVENT("A", "gh" "p_" ALNUM36) EVENT("A", "\\n"), EVENT("A", "[redacted:github-token]") EVENT("A", "\\n") },
+		{ EVENT("A", "a corre") EVENT("A", "ct-ho") EVENT("A", "rse b\\n"), EVENT("A", "a [redacted:robot]") "" EVENT("A", "") EVENT("A", " b\\n") },
+		{ EVENT("A", "a corre") EVENT("B", "ct-horse b\\n"), EVENT("A", "a corre") EVENT("B", "ct-horse b\\n") },
+		{ EVENT("A", "a corre\\n") EVENT("A", "ct-horse b\\n"), EVENT("A", "a corre\\n") EVENT("A", "ct-horse b\\n") },
+		{ EVENT("A", "corre") "{\"Action\":\"pass\"}\n" EVENT("A", "ct-horse\\n"), EVENT("A", "corre") "{\"Action\":\"pass\"}\n" EVENT("A", "ct-horse\\n") },
+		{ "plain correct-horse\n\n{\ncorrect-horse", "plain [redacted:robot]\n\n{\n[redacted:robot]" },
+		{ EVENT("A", "a b"), EVENT("A", "a b") },
+	};
+	struct redact *x = redact_new();
+
+	assert_true(x && redact_add_value(x, S("correct-horse"), "robot"));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct span in = span_of(rows[i].in);
+		for (size_t step = 1; step <= in.n; step++) {
+			CLEANUP(buf_free) struct buf b = { 0 };
+			struct redact_stream r = { .x = x, .events = true };
+			for (struct span rest = in; rest.n; rest = span_from(rest, step))
+				redact_feed(&r, span_head(rest, step), &b);
+			redact_end(&r, &b);
+			assert_text(rows[i].in, buf_view(&b), rows[i].out);
+		}
+	}
+	redact_free(x);
+}
+
+/* The same value in all that people and programs make of it. */
+static void test_encodings(void **state)
+{
+	static const char value[] = "p\"a\\ss/w%41\303\251&\360\237\230\200 x7";
+	static const char *const ways[] = {
+		"p\"a\\ss/w%41\303\251&\360\237\230\200 x7",
+		"p%22a%5Css%2Fw%2541%C3%A9%26%F0%9F%98%80%20x7",
+		"p%22a%5css/w%2541%c3%a9&%f0%9f%98%80+x7",
+		"p\\\"a\\\\ss/w%41\303\251&\360\237\230\200 x7",
+		"p\\\"a\\\\ss\\/w%41\\u00e9\\u0026\\ud83d\\ude00 x7",
+		"p\\\\\\\"a\\\\\\\\ss/w%41\\\\u00E9\\\\u0026\\\\uD83D\\\\uDE00 x7",
+		"cCJhXHNzL3clNDHDqSbwn5iAIHg3", "cCJhXHNzL3cl\nNDHDqSbwn5iA\nIHg3", "cCJhXHNzL3cl\\nNDHDqSbwn5iAIHg3", "cCJhXHNzL3clNDHDqSbwn5iAIHg3",
+	};
+	struct redact *x = redact_new();
+
+	assert_true(x && redact_add_value(x, span_of(value), "robot"));
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		CLEANUP(buf_free) struct buf in = { 0 };
+		buf_addf(&in, "a %s b", ways[i]);
+		CLEANUP(buf_free) struct buf b = { 0 };
+		redact_text(x, buf_view(&in), &b);
+		assert_text(ways[i], buf_view(&b), "a [redacted:robot] b");
+		check_splits(x, buf_str(&in), "a [redacted:robot] b");
+	}
+	redact_free(x);
+}
+
+/* What the environment holds; and what is told nobody need find again. */
+static void test_learn(void **state)
+{
+	struct redact *x = redact_new();
+	CLEANUP(buf_free) struct buf b = { 0 };
+
+	assert_non_null(x);
+	assert_true(redact_learn(x, S("DB_PASSWORD=tr0ub4dor")) && redact_learn(x, S("PGURL=postgres://u:b4tt%40ery@h/d")) && redact_learn(x, S("PASSWORD=postgres")) &&
+		    redact_learn(x, S("HOME=/home/me")) && redact_learn(x, S("SSH_AUTH_SOCK=/tmp/ssh-12/agent.7")));
+	redact_text(x, S("got tr0ub4dor, b4tt%40ery, b4tt@ery, postgres, /home/me, /tmp/ssh-12/agent.7, dHIwdWI0ZG9y"), &b);
+	assert_text("learned", buf_view(&b), "got [redacted:secret], [redacted:secret], [redacted:secret], postgres, /home/me, /tmp/ssh-12/agent.7, [redacted:secret]");
+	buf_clear(&b);
+	redact_know(x);
+	redact_text(NULL, S("got tr0ub4dor"), &b);
+	redact_know(NULL);
+	redact_text(NULL, S(", tr0ub4dor"), &b);
+	assert_text("known", buf_view(&b), "got [redacted:secret], tr0ub4dor");
+	redact_free(x);
+}
+
+/* Somebody waits for a prompt; but the beginning of a value waits for its end. */
+static void test_idle(void **state)
+{
+	struct redact *x = redact_new();
+	struct redact_stream r = { .x = x };
+	CLEANUP(buf_free) struct buf b = { 0 };
+
+	assert_true(x && redact_add_value(x, S("correct-horse"), "robot"));
+	redact_feed(&r, S("name:"), &b);
+	assert_true(redact_holds(&r));
+	redact_idle(&r, &b);
+	assert_text("prompt", buf_view(&b), "name:");
+	assert_false(redact_holds(&r));
+	redact_feed(&r, S(" x corre"), &b);
+	redact_idle(&r, &b);
+	assert_text("begun", buf_view(&b), "name: x ");
+	redact_feed(&r, S("ct-horse y gh"), &b);
+	redact_idle(&r, &b);
+	assert_text("ended", buf_view(&b), "name: x [redacted:robot] y gh");
+	redact_feed(&r, S("ost\ncorrect"), &b);
+	redact_end(&r, &b);
+	assert_text("rest", buf_view(&b), "name: x [redacted:robot] y ghost\ncorrect");
+	redact_free(x);
+}
+
 /* Longer than what is looked at: the rest goes too, and little is held. */
 static void test_long(void **state)
 {
@@ -420,7 +543,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_positives), cmocka_unit_test(test_negatives), cmocka_unit_test(test_together),
-		cmocka_unit_test(test_values),    cmocka_unit_test(test_long),      cmocka_unit_test(test_held),
+		cmocka_unit_test(test_values), cmocka_unit_test(test_events), cmocka_unit_test(test_encodings), cmocka_unit_test(test_learn), cmocka_unit_test(test_learned_url), cmocka_unit_test(test_idle),    cmocka_unit_test(test_long),      cmocka_unit_test(test_held),
 		cmocka_unit_test(test_hostile),   cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_report),
 	};

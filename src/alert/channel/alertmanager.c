@@ -1,23 +1,60 @@
 #include "alert/channel/part.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/mem.h"
 #include "base/time.h"
 
 /*
  * Prometheus Alertmanager, API v2. Labels are an alert's identity there, so they hold only what does not change between an
- * alert and its recovery; all else is annotations. It keeps alerts in memory and ends them at endsAt: ours is given, because
- * a run that is over cannot say it again every minute.
+ * alert and its recovery; all else is annotations. It ends what is not said again: endsAt is given, because a run that is over
+ * cannot say it again every minute. A failure fires until a pass ends it; `ends_after` is for the branch that nobody runs any
+ * more, and each failure that is told moves it. What nothing ever ends has an end of its own.
  */
 #define LABEL_MAX 200
 #define TEXT_MAX 4000
-#define FIRING_NS (24 * 3600 * NSEC_PER_SEC)
+#define HOUR (3600 * NSEC_PER_SEC)
+#define DAY (24 * HOUR)
 
-static const char *const names[ALERT_KINDS] = {
-	[ALERT_FAILED] = "TocsinRunFailed",    [ALERT_FOLLOWUP] = "TocsinRunFailed", [ALERT_RECOVERED] = "TocsinRunFailed",
-	[ALERT_DIGEST] = "TocsinDigest",       [ALERT_PROBE] = "TocsinProbe",        [ALERT_CHANNEL] = "TocsinChannelBroken",
+static const struct {
+	const char *name;
+	int64_t fires;
+} kinds[ALERT_KINDS] = {
+	[ALERT_FAILED] = { "TocsinRunFailed", 8 * DAY }, /* once a week is often enough */
+	[ALERT_FOLLOWUP] = { "TocsinRunFailed", 8 * DAY },
+	[ALERT_RECOVERED] = { "TocsinRunFailed", 0 },
+	[ALERT_DIGEST] = { "TocsinDigest", DAY },
+	[ALERT_PROBE] = { "TocsinProbe", HOUR / 12 },
+	[ALERT_CHANNEL] = { "TocsinChannelBroken", 25 * HOUR }, /* told once a day */
 };
+
+/* "8d", "36h", "1d12h" */
+static bool read_length(struct span s, int64_t *ret)
+{
+	char text[32];
+	int64_t days = 0, more = 0;
+	struct span rest = s, head = span_cut(&rest, 'd');
+
+	if (span_chr(s, 'd') != SPAN_NONE && (!span_int(head, &days) || days < 0 || days > 3650))
+		return false;
+	rest = span_chr(s, 'd') != SPAN_NONE ? rest : s;
+	snprintf(text, sizeof(text), "%.*s", SPAN_ARG(rest));
+	if (rest.n >= sizeof(text) || (rest.n && !duration_parse(text, &more)) || more > 3650 * DAY)
+		return false;
+	*ret = days * DAY + more;
+	return *ret > 0;
+}
+
+static int fires_for(const struct channel_target *t, const struct alert *a, int64_t *ret, struct err *e)
+{
+	struct span given = span_trim(channel_option(t, "ends_after"));
+
+	*ret = kinds[a->kind].fires;
+	if (!given.n || (a->kind != ALERT_FAILED && a->kind != ALERT_FOLLOWUP) || read_length(given, ret))
+		return 0;
+	return err_set(e, EINVAL, TR("channel %s: ends_after is a duration such as 36h or 8d", "渠道 %s：ends_after 应为时长，例如 36h 或 8d"), t->name);
+}
 
 static bool label_name(struct span s)
 {
@@ -46,7 +83,7 @@ static int more_labels(const struct channel_target *t, struct json_out *j, struc
 		bool taken = span_eq(key, S("alertname")) || span_eq(key, S("tocsin_key")) || span_eq(key, S("project"));
 		if (!label_name(key) || !value.n || taken)
 			return err_set(e, EINVAL, TR("channel %s: labels: '%.*s' is not NAME=VALUE with a name of its own",
-						     "通道 %s：labels：“%.*s” 不是可用的 名称=值"), t->name, SPAN_ARG(key));
+						     "渠道 %s：labels：“%.*s” 不是可用的 名称=值"), t->name, SPAN_ARG(key));
 		CLEANUP(buf_free) struct buf name = { 0 }, text = { 0 };
 		buf_span(&name, key);
 		buf_span(&text, value);
@@ -63,7 +100,7 @@ static int labels(const struct channel_target *t, const struct alert *a, struct 
 
 	json_key(j, "labels");
 	json_open(j, '{');
-	part_member(j, "alertname", names[a->kind]);
+	part_member(j, "alertname", kinds[a->kind].name);
 	part_key(a, LABEL_MAX, &key);
 	j->to->bad |= key.bad;
 	part_member(j, "tocsin_key", buf_str(&key));
@@ -107,9 +144,12 @@ static int alertmanager_make(const struct channel_target *t, const struct alert 
 {
 	struct json_out j = { .to = &ret->body };
 	bool over = a->kind == ALERT_RECOVERED;
+	int64_t fires = 0;
 
 	part_begin(ret, degraded, "application/json");
 	int r = part_url(t, NULL, "/api/v2/alerts", ret, e);
+	if (r == 0)
+		r = fires_for(t, a, &fires, e);
 	if (r < 0)
 		return part_fail(ret, r);
 	part_authorization(t, "Bearer", ret);
@@ -121,7 +161,7 @@ static int alertmanager_make(const struct channel_target *t, const struct alert 
 	annotations(t, a, degraded, &j);
 	if (!over) /* of a recovery it keeps the begin that it knows */
 		member_time(&j, "startsAt", a->at);
-	member_time(&j, "endsAt", over ? (a->at < now ? a->at : now) : a->at + FIRING_NS);
+	member_time(&j, "endsAt", over ? (a->at < now ? a->at : now) : (a->at > now ? a->at : now) + fires);
 	part_url_member(&j, "generatorURL", a->url);
 	json_close(&j, '}');
 	json_close(&j, ']');
@@ -144,7 +184,7 @@ static void alertmanager_judge(const struct response *r, int64_t now, struct ans
 		part_rows(r, rows, ARRAY_LEN(rows), r->body, ret);
 }
 
-static const char *const options[] = { "user", "labels", NULL };
+static const char *const options[] = { "user", "labels", "ends_after", NULL };
 
 const struct channel_ops channel_alertmanager = {
 	.type = "alertmanager",

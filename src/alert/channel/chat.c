@@ -47,7 +47,7 @@ int chat_url(const struct channel_target *t, size_t more, struct request *ret, s
 	struct span url = span_trim(t->url);
 
 	if (!url.n)
-		return err_set(e, EINVAL, TR("channel %s: it needs a url", "通道 %s：缺少 url"), t->name);
+		return err_set(e, EINVAL, TR("channel %s: it needs a url", "渠道 %s：缺少 url"), t->name);
 	if (buf_need(&ret->url, url.n + more))
 		buf_span(&ret->url, url);
 	return 0;
@@ -132,6 +132,27 @@ void chat_text(const struct channel_target *t, const struct alert *a, enum alert
 	}
 }
 
+static bool has_template(const struct channel_target *t)
+{
+	return span_trim(channel_option(t, "template_title")).n || span_trim(channel_option(t, "template_body")).n;
+}
+
+void chat_title_units(const struct channel_target *t, const struct alert *a, size_t max, enum unit u, struct buf *ret)
+{
+	if (has_template(t))
+		chat_title(t, a, max, ret);
+	else
+		part_title(a, t->lang, max, u, ret);
+}
+
+void chat_text_units(const struct channel_target *t, const struct alert *a, enum alert_form form, size_t max, enum unit u, struct buf *ret)
+{
+	if (has_template(t))
+		chat_text(t, a, form, max, ret);
+	else
+		part_text(a, form, t->lang, max, u, ret);
+}
+
 /* ---- mentions ---- */
 
 static void add_id(struct chat_at *to, const char *id)
@@ -143,6 +164,14 @@ static void add_id(struct chat_at *to, const char *id)
 		told = !strcmp(to->ids[i], id);
 	if (!told && to->n < CHAT_MENTIONS)
 		to->ids[to->n++] = id;
+}
+
+/* A whole chat is called for what is wrong now: not for a test, an end or a digest. */
+static bool wakes_all(const struct alert *a)
+{
+	enum chat_tone tone = chat_tone(a);
+
+	return a->kind != ALERT_DIGEST && (tone == TONE_BAD || tone == TONE_WARN);
 }
 
 void chat_at(const struct channel_target *t, const struct alert *a, struct chat_at *ret)
@@ -157,6 +186,8 @@ void chat_at(const struct channel_target *t, const struct alert *a, struct chat_
 		if (!strcmp(t->mentions[i].owner, "*"))
 			add_id(ret, t->mentions[i].id);
 	}
+	ret->all |= span_eq(channel_option(t, "at_all"), S("true"));
+	ret->all &= wakes_all(a);
 }
 
 bool chat_phone(const char *id)

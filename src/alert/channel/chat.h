@@ -38,6 +38,9 @@ bool chat_phone(const char *id); /* digits, perhaps with + and - */
 void chat_title(const struct channel_target *t, const struct alert *a, size_t max, struct buf *ret);
 void chat_title_points(const struct channel_target *t, const struct alert *a, size_t max, struct buf *ret); /* max: code points; ret is empty */
 void chat_text(const struct channel_target *t, const struct alert *a, enum alert_form form, size_t max, struct buf *ret);
+/* The same in a provider's units; a template's words are counted in bytes, which are never fewer. */
+void chat_title_units(const struct channel_target *t, const struct alert *a, size_t max, enum unit u, struct buf *ret);
+void chat_text_units(const struct channel_target *t, const struct alert *a, enum alert_form form, size_t max, enum unit u, struct buf *ret);
 const char *lang_text(enum lang lang, const char *en, const char *zh);
 /* An invisible joiner behind the first byte of each `what` after from, so that it is no markup any more. */
 void text_break(struct buf *b, size_t from, struct span what);

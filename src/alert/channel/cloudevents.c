@@ -128,7 +128,7 @@ static int cloudevents_make(const struct channel_target *t, const struct alert *
 
 	*ret = (struct request){ .degraded = degraded };
 	if (mode.n && !binary && !span_eq(mode, S("structured")))
-		return err_set(e, EINVAL, TR("channel %s: mode is structured or binary", "通道 %s：mode 应为 structured 或 binary"), t->name);
+		return err_set(e, EINVAL, TR("channel %s: mode is structured or binary", "渠道 %s：mode 应为 structured 或 binary"), t->name);
 	event(t, a, binary, degraded, ret);
 	if (!ret->body.bad && ret->body.len > BODY_MAX) {
 		request_free(ret);
@@ -145,7 +145,7 @@ static int cloudevents_make(const struct channel_target *t, const struct alert *
 static void cloudevents_judge(const struct response *r, int64_t now, struct answer *ret)
 {
 	static const struct answer_row rows[] = {
-		{ 410, NULL, ANSWER_CONFIG, { "the receiver of events is gone for good (HTTP 410)", "事件接收方已永久停用（HTTP 410）" } },
+		{ 410, NULL, ANSWER_CONFIG, { "the receiver of events is gone for good (HTTP 410): write another url, or take the channel out", "事件接收方已永久停用（HTTP 410）：请更换 url 或移除该渠道" } },
 		{ 415, NULL, ANSWER_PAYLOAD, { "the receiver does not take application/cloudevents+json (HTTP 415)", "接收方不接受 application/cloudevents+json（HTTP 415）" } },
 	};
 	bool known = r->status == 200 || r->status == 201 || r->status == 202 || r->status == 204;

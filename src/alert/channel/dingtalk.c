@@ -204,11 +204,11 @@ static const struct code_row codes[] = {
 	  { "throttled by DingTalk: it goes on after 10 minutes", "已被钉钉限流：10 分钟后继续发送" } },
 	{ -1, NULL, ANSWER_RETRY, 0, false, { "DingTalk is busy", "钉钉系统繁忙" } },
 	{ 310000, "keyword|关键词", ANSWER_CONFIG, 0, false,
-	  { "the robot wants one of its keywords: write one of them as the channel's `keyword`", "机器人要求消息包含关键词：请在通道的 keyword 中填写其中一个" } },
+	  { "the robot wants one of its keywords: write one of them as the channel's `keyword`", "机器人要求消息包含关键词：请在渠道的 keyword 中填写其中一个" } },
 	{ 310000, "timestamp|过期|expired", ANSWER_CONFIG, 0, true,
 	  { "the signature is too old or from the future: set this machine's clock (NTP)", "签名已过期或时间戳无效：请校准本机时钟（NTP）" } },
 	{ 310000, "sign|签名", ANSWER_CONFIG, 0, true,
-	  { "the signature does not match: check the channel's `secret` (SEC…) against the robot's security settings, and the clock", "签名不匹配：请核对通道的 secret（SEC…）与机器人的加签密钥，并检查时钟" } },
+	  { "the signature does not match: check the channel's `secret` (SEC…) against the robot's security settings, and the clock", "签名不匹配：请核对渠道的 secret（SEC…）与机器人的加签密钥，并检查时钟" } },
 	{ 310000, "whitelist|white list|白名单|ip", ANSWER_CONFIG, 0, false,
 	  { "this machine's public IP is not in the robot's list: add it in the robot's security settings", "本机公网 IP 不在机器人的白名单中：请在机器人的安全设置中添加" } },
 	{ 310000, NULL, ANSWER_CONFIG, 0, true,
@@ -236,7 +236,7 @@ static void judge(const struct response *r, int64_t now, struct answer *ret)
 	chat_judge(codes, ARRAY_LEN(codes), "errcode", "errmsg", r, now, ret);
 }
 
-static const char *const options[] = { "keyword", "template_title", "template_body", NULL };
+static const char *const options[] = { "keyword", "template_title", "template_body", "at_all", NULL };
 
 const struct channel_ops channel_dingtalk = {
 	.type = "dingtalk", .title = { "DingTalk", "钉钉" }, .needs_url = true, .idempotent = true, .per_minute = 20, .max_bytes = 20000,

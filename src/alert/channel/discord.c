@@ -1,4 +1,4 @@
-#include "alert/channel/part.h"
+#include "alert/channel/chat.h"
 
 #include "base/mem.h"
 #include "base/time.h"
@@ -11,11 +11,9 @@
 
 static int color_of(const struct alert *a)
 {
-	if (a->kind == ALERT_RECOVERED)
-		return 0x2e7d32;
-	if (a->kind == ALERT_PROBE)
-		return 0x1565c0;
-	return a->severity && !strcmp(a->severity, "warning") ? 0xef6c00 : 0xc62828;
+	static const int colors[] = { [TONE_BAD] = 0xc62828, [TONE_WARN] = 0xef6c00, [TONE_GOOD] = 0x2e7d32, [TONE_NOTE] = 0x1565c0 };
+
+	return colors[chat_tone(a)];
 }
 
 static bool is_role(const struct mention *m)
@@ -74,7 +72,7 @@ static void heading(const struct channel_target *t, const struct alert *a, struc
 	for (size_t max = TITLE_MAX;; max /= 2) {
 		CLEANUP(buf_free) struct buf title = { 0 };
 		buf_clear(ret);
-		part_title(a, t->lang, max, UNIT_UTF16, &title);
+		chat_title_units(t, a, max, UNIT_UTF16, &title);
 		alert_escape(buf_view(&title), FORM_MARKDOWN, ret);
 		ret->bad |= title.bad;
 		if (part_count(buf_view(ret), UNIT_UTF16) <= TITLE_MAX || max < 16)
@@ -88,7 +86,7 @@ static void embed(const struct channel_target *t, const struct alert *a, struct 
 	char at[32];
 
 	heading(t, a, &title);
-	part_text(a, FORM_MARKDOWN, t->lang, DESCRIPTION_MAX, UNIT_UTF16, &text);
+	chat_text_units(t, a, FORM_MARKDOWN, DESCRIPTION_MAX, UNIT_UTF16, &text);
 	time_rfc3339(a->at, at);
 	json_key(j, "embeds");
 	json_open(j, '[');
@@ -120,7 +118,7 @@ static void content(const struct channel_target *t, const struct alert *a, const
 		buf_addc(&b, '\n');
 		b.bad |= title.bad;
 		size_t used = part_count(buf_view(&b), UNIT_UTF16);
-		part_text(a, FORM_MARKDOWN, t->lang, used < CONTENT_MAX ? CONTENT_MAX - used : 0, UNIT_UTF16, &b);
+		chat_text_units(t, a, FORM_MARKDOWN, used < CONTENT_MAX ? CONTENT_MAX - used : 0, UNIT_UTF16, &b);
 	}
 	if (b.len) {
 		json_key(j, "content");
@@ -158,12 +156,12 @@ static int64_t bucket_wait(const struct response *r)
 static void discord_judge(const struct response *r, int64_t now, struct answer *ret)
 {
 	static const struct answer_row by_code[] = {
-		{ 10015, NULL, ANSWER_CONFIG, { "Discord does not know this webhook; it was deleted", "Discord 不认识该 webhook；它已被删除" } },
-		{ 50027, NULL, ANSWER_CONFIG, { "Discord refused the webhook's token", "Discord 拒绝了 webhook 的令牌" } },
+		{ 10015, NULL, ANSWER_CONFIG, { "the Discord webhook was deleted: make a new one in the channel's settings and write its address into url", "该 Discord webhook 已被删除：请在频道设置中新建一个并更新 url" } },
+		{ 50027, NULL, ANSWER_CONFIG, { "Discord does not accept the token in the address: copy the whole webhook URL into url again", "Discord 不接受地址中的令牌：请重新复制完整的 webhook 地址到 url" } },
 		{ 50035, NULL, ANSWER_PAYLOAD, { "Discord refused the message's form", "Discord 拒绝了消息的格式" } },
 	};
 	static const struct answer_row rows[] = {
-		{ 404, NULL, ANSWER_CONFIG, { "Discord has no such webhook (HTTP 404)", "Discord 没有该 webhook（HTTP 404）" } },
+		{ 404, NULL, ANSWER_CONFIG, { "Discord has no such webhook (HTTP 404): copy the whole webhook URL into url again", "Discord 没有该 webhook（HTTP 404）：请重新复制完整的 webhook 地址到 url" } },
 		{ 429, NULL, ANSWER_LIMITED, { "Discord: too many messages", "Discord：消息过多" } },
 	};
 	char wait[24], said[400];
@@ -191,12 +189,15 @@ static void discord_judge(const struct response *r, int64_t now, struct answer *
 		part_rows(r, rows, ARRAY_LEN(rows), message, ret);
 }
 
+static const char *const options[] = { "template_title", "template_body", NULL };
+
 const struct channel_ops channel_discord = {
 	.type = "discord",
 	.title = { "Discord webhook", "Discord webhook" },
 	.needs_url = true,
 	.per_minute = 30,
 	.max_bytes = 64 << 10,
+	.options = options,
 	.make = discord_make,
 	.judge = discord_judge,
 };

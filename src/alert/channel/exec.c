@@ -40,7 +40,7 @@ static bool word(struct span *rest, struct buf *ret)
 
 static int fault(const struct channel_target *t, const char *what, struct err *e)
 {
-	return err_set(e, EINVAL, "%s %s: command: %s", TR("channel", "通道"), t->name, what);
+	return err_set(e, EINVAL, "%s %s: command: %s", TR("channel", "渠道"), t->name, what);
 }
 
 static int words(const struct channel_target *t, struct span s, struct buf *ret, struct err *e)

@@ -186,9 +186,9 @@ static const struct code_row codes[] = {
 	{ 9499, NULL, ANSWER_PAYLOAD, 0, false, { "Feishu does not understand the message, or it is larger than 20 KB", "飞书无法解析该消息，或消息超过 20 KB" } },
 	{ 19001, NULL, ANSWER_CONFIG, 0, false, { "Feishu knows no bot with this token: copy the webhook address of the bot again", "飞书没有此 token 对应的机器人：请重新复制机器人的 Webhook 地址" } },
 	{ 19021, NULL, ANSWER_CONFIG, 0, true,
-	  { "the signature does not match or is older than an hour: check the channel's `secret` against the bot's, and set the clock (NTP)", "签名不匹配或超过 1 小时：请核对通道的 secret 与机器人的签名密钥，并校准时钟（NTP）" } },
+	  { "the signature does not match or is older than an hour: check the channel's `secret` against the bot's, and set the clock (NTP)", "签名不匹配或超过 1 小时：请核对渠道的 secret 与机器人的签名密钥，并校准时钟（NTP）" } },
 	{ 19022, NULL, ANSWER_CONFIG, 0, false, { "this machine's public IP is not in the bot's list: add it in the bot's security settings", "本机公网 IP 不在机器人的白名单中：请在机器人的安全设置中添加" } },
-	{ 19024, NULL, ANSWER_CONFIG, 0, false, { "the bot wants one of its keywords: write one of them as the channel's `keyword`", "机器人要求消息包含关键词：请在通道的 keyword 中填写其中一个" } },
+	{ 19024, NULL, ANSWER_CONFIG, 0, false, { "the bot wants one of its keywords: write one of them as the channel's `keyword`", "机器人要求消息包含关键词：请在渠道的 keyword 中填写其中一个" } },
 	{ 19002, NULL, ANSWER_PAYLOAD, 0, false, { "Feishu does not accept a part of the message", "飞书不接受消息中的某个参数" } },
 	{ CODE_ANY, "too fast|frequency limit|限流|频率", ANSWER_LIMITED, 30, false, { "too many messages: Feishu makes the bot wait", "消息过多：飞书要求等待" } },
 };
@@ -202,7 +202,7 @@ static void judge(const struct response *r, int64_t now, struct answer *ret)
 	chat_judge(codes, ARRAY_LEN(codes), old ? "StatusCode" : "code", old ? "StatusMessage" : "msg", r, now, ret);
 }
 
-static const char *const options[] = { "keyword", "template_title", "template_body", NULL };
+static const char *const options[] = { "keyword", "template_title", "template_body", "at_all", NULL };
 
 const struct channel_ops channel_feishu = {
 	.type = "feishu", .title = { "Feishu, Lark", "飞书" }, .needs_url = true, .per_minute = 100, .max_bytes = BODY_MAX,

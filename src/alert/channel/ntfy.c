@@ -1,4 +1,4 @@
-#include "alert/channel/part.h"
+#include "alert/channel/chat.h"
 
 #include "base/base64.h"
 #include "base/mem.h"
@@ -44,7 +44,7 @@ struct look {
 
 static struct look look_of(const struct alert *a)
 {
-	if (a->kind == ALERT_RECOVERED)
+	if (chat_tone(a) == TONE_GOOD)
 		return (struct look){ "3", "white_check_mark,tocsin" };
 	if (a->kind == ALERT_PROBE)
 		return (struct look){ "2", "bell,tocsin" };
@@ -70,7 +70,7 @@ static int ntfy_make(const struct channel_target *t, const struct alert *a, bool
 	if (r < 0)
 		return part_fail(ret, r);
 	part_authorization(t, "Bearer", ret);
-	alert_title(a, t->lang, TITLE_MAX, &title);
+	chat_title(t, a, TITLE_MAX, &title);
 	header_text(ret, "Title", buf_view(&title));
 	if (!degraded) {
 		request_header(ret, "Priority", span_of(look.priority));
@@ -78,7 +78,7 @@ static int ntfy_make(const struct channel_target *t, const struct alert *a, bool
 		if (alert_link(a->url, &click) && is_ascii(buf_view(&click)))
 			request_header(ret, "Click", buf_view(&click));
 	}
-	alert_text(a, FORM_PLAIN, t->lang, degraded ? 1000 : BODY_MAX, &ret->body);
+	chat_text(t, a, FORM_PLAIN, degraded ? 1000 : BODY_MAX, &ret->body);
 	if (!ret->body.len) /* an empty body would be told as "triggered" */
 		buf_span(&ret->body, buf_view(&title));
 	ret->url.bad |= topic.bad;
@@ -89,8 +89,8 @@ static int ntfy_make(const struct channel_target *t, const struct alert *a, bool
 static void ntfy_judge(const struct response *r, int64_t now, struct answer *ret)
 {
 	static const struct answer_row rows[] = {
-		{ 401, NULL, ANSWER_CONFIG, { "ntfy does not know the user or token (HTTP 401)", "ntfy 不认识该用户或令牌（HTTP 401）" } },
-		{ 403, NULL, ANSWER_CONFIG, { "ntfy: this topic may not be written to (HTTP 403)", "ntfy：无权写入该主题（HTTP 403）" } },
+		{ 401, NULL, ANSWER_CONFIG, { "ntfy does not know the token or password (HTTP 401): check secret, and user", "ntfy 不认识该令牌或密码（HTTP 401）：请检查 secret 和 user" } },
+		{ 403, NULL, ANSWER_CONFIG, { "ntfy: this topic may not be written to (HTTP 403): check topic, and the rights of the token", "ntfy：无权写入该主题（HTTP 403）：请检查 topic 和令牌的权限" } },
 		{ 413, NULL, ANSWER_PAYLOAD, { "the message is too large for ntfy (HTTP 413)", "消息超过 ntfy 的上限（HTTP 413）" } },
 		{ 429, "42908", ANSWER_CONFIG, { "ntfy: the day's quota is used up; pay, wait, or use a server of your own", "ntfy：当日配额已用完；请付费、等待或自建服务器" } },
 		{ 429, NULL, ANSWER_LIMITED, { "ntfy: too many messages", "ntfy：消息过多" } },
@@ -109,7 +109,7 @@ static void ntfy_judge(const struct response *r, int64_t now, struct answer *ret
 	part_rows(r, rows, ARRAY_LEN(rows), part_said(r->body, "error", said, sizeof(said)), ret);
 }
 
-static const char *const options[] = { "topic", "user", NULL };
+static const char *const options[] = { "topic", "user", "template_title", "template_body", NULL };
 
 const struct channel_ops channel_ntfy = {
 	.type = "ntfy",

@@ -1,5 +1,6 @@
 #include "alert/channel/part.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/mem.h"
@@ -230,10 +231,23 @@ static void logs(const struct channel_target *t, const struct alert *a, bool deg
 		json_close(&j, *end);
 }
 
+static bool is_header_name(struct span s)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (!memchr(letters, s.p[i], sizeof(letters) - 1))
+			return false;
+	}
+	return true;
+}
+
 static int otlp_make(const struct channel_target *t, const struct alert *a, bool degraded, int64_t now, struct request *ret, struct err *e)
 {
 	struct span header = span_trim(channel_option(t, "header"));
 
+	if (header.n && !is_header_name(header)) /* else the secret would stay here, unsaid */
+		return err_set(e, EINVAL, TR("header: '%.*s' is no name of a header", "header：“%.*s”不是请求头名称"), SPAN_ARG(utf8_head(header, 60)));
 	part_begin(ret, degraded, "application/json");
 	int r = part_url(t, NULL, "/v1/logs", ret, e);
 	if (r < 0)

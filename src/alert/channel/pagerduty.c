@@ -1,6 +1,7 @@
 #include "alert/channel/part.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/time.h"
 
 /* PagerDuty, Events API v2. dedup_key makes a second delivery harmless, and is what a recovery resolves. */
@@ -102,11 +103,31 @@ static int pagerduty_make(const struct channel_target *t, const struct alert *a,
 }
 
 #define TWO_MINUTES (120 * NSEC_PER_SEC)
+/* clang-format off */
+#define WRONG_KEY { "PagerDuty does not take the routing key: write the 32 characters of an Events API v2 integration into secret", "PagerDuty 不接受该 routing key：请将 Events API v2 集成的 32 个字符写入 secret" }
+/* clang-format on */
+
+/* What is wrong stands in the first of `errors`; `message` says only that something is. */
+static struct span first_error(struct span body, char *room, size_t size)
+{
+	struct json_in j = { .text = body };
+	bool here = false;
+	enum json_tok t;
+
+	while ((t = json_next(&j)) > JSON_END) {
+		if (here && t == JSON_STR)
+			return part_unescaped(j.value, room, size);
+		here = (here && t == JSON_ARR) || (t == JSON_KEY && span_eq(j.value, S("errors")));
+	}
+	return part_said(body, "message", room, size);
+}
 
 static void pagerduty_judge(const struct response *r, int64_t now, struct answer *ret)
 {
 	static const struct answer_row rows[] = {
-		{ 400, "routing_key", ANSWER_CONFIG, { "PagerDuty does not take the routing key (32 characters, of an Events API v2 integration)", "PagerDuty 不接受该 routing key（应为 Events API v2 集成的 32 个字符）" } },
+		{ 400, "routing_key", ANSWER_CONFIG, WRONG_KEY },
+		{ 400, "outing Key", ANSWER_CONFIG, WRONG_KEY },
+		{ 400, "invalid key", ANSWER_CONFIG, WRONG_KEY },
 		{ 400, NULL, ANSWER_PAYLOAD, { "PagerDuty refused the event (HTTP 400)", "PagerDuty 拒绝了该事件（HTTP 400）" } },
 		{ 429, NULL, ANSWER_LIMITED, { "PagerDuty: too many events; waiting some minutes", "PagerDuty：事件过多；等待几分钟" } },
 	};
@@ -123,7 +144,7 @@ static void pagerduty_judge(const struct response *r, int64_t now, struct answer
 	}
 	if (r->status == 429 && ret->wait_ns < TWO_MINUTES)
 		ret->wait_ns = TWO_MINUTES;
-	part_rows(r, rows, ARRAY_LEN(rows), part_said(r->body, "message", said, sizeof(said)), ret);
+	part_rows(r, rows, ARRAY_LEN(rows), first_error(r->body, said, sizeof(said)), ret);
 }
 
 const struct channel_ops channel_pagerduty = {

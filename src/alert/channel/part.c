@@ -24,7 +24,7 @@ int part_url(const struct channel_target *t, const char *by_default, const char 
 	struct span path = span_cut(&query, '?');
 
 	if (!path.n)
-		return err_set(e, EINVAL, TR("channel %s: it needs a url", "通道 %s：缺少 url"), t->name);
+		return err_set(e, EINVAL, TR("channel %s: it needs a url", "渠道 %s：缺少 url"), t->name);
 	while (path.n && path.p[path.n - 1] == '/')
 		path.n--;
 	buf_need(&ret->url, path.n + query.n + strlen(tail) + t->secret.n + 64); /* it may hold a secret: grown once */
@@ -252,19 +252,23 @@ size_t part_mentions(const struct channel_target *t, const struct alert *a, cons
 
 /* ---- answers ---- */
 
-struct span part_said(struct span body, const char *path, char *room, size_t size)
+struct span part_unescaped(struct span raw, char *room, size_t size)
 {
 	CLEANUP(buf_free) struct buf b = { 0 };
-	struct span raw;
 
-	room[0] = '\0';
-	if (!size || !json_find(body, path, &raw))
-		return (struct span){ room, 0 };
 	json_unescape(span_head(raw, size * 6), &b);
 	struct span s = utf8_head((struct span){ buf_str(&b), b.len }, size - 1);
 	memcpy(room, s.p, s.n);
 	room[s.n] = '\0';
 	return (struct span){ room, s.n };
+}
+
+struct span part_said(struct span body, const char *path, char *room, size_t size)
+{
+	struct span raw = { 0 };
+
+	(void)json_find(body, path, &raw);
+	return part_unescaped(raw, room, size);
 }
 
 bool part_rows(const struct response *r, const struct answer_row *rows, size_t n, struct span said, struct answer *ret)

@@ -51,6 +51,8 @@ const char *part_name(const struct mention *m); /* for people: the owner's */
 
 /* A string of a JSON body by path, unescaped; "": not there. For comparing and quoting. */
 struct span part_said(struct span body, const char *path, char *room, size_t size);
+/* The same for a string whose place the caller has found; raw: still escaped. */
+struct span part_unescaped(struct span raw, char *room, size_t size);
 
 struct answer_row {
 	int status;        /* 0: any */

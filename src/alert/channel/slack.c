@@ -102,8 +102,19 @@ static void put_facts(struct json_out *j, const struct alert *a, enum lang lang)
 	put_text(j, buf_view(&b), STYLE_NONE);
 }
 
-static void put_item(struct json_out *j, const struct alert *a, const struct alert_item *it, enum lang lang, size_t excerpt)
+/* What is said of one item is not said again of the next. */
+static bool advised_before(const struct alert *a, size_t i)
 {
+	for (size_t k = 0; k < i; k++) {
+		if (a->items[k].cause && a->items[i].cause && !strcmp(a->items[k].cause, a->items[i].cause))
+			return true;
+	}
+	return false;
+}
+
+static void put_item(struct json_out *j, const struct alert *a, size_t i, enum lang lang, size_t excerpt)
+{
+	const struct alert_item *it = &a->items[i];
 	CLEANUP(buf_free) struct buf place = { 0 }, said = { 0 };
 	const char *mean = alert_mean(it->cause, lang);
 
@@ -123,13 +134,14 @@ static void put_item(struct json_out *j, const struct alert *a, const struct ale
 	}
 	close_part(j);
 	struct span lines = span_trim(span_of(it->excerpt));
-	if (lines.n && excerpt) {
+	bool told = i && it->title && span_find(lines, span_of(it->title)) != SPAN_NONE;
+	if (lines.n && excerpt && !told) {
 		open_part(j, "rich_text_preformatted");
 		put_foreign(j, lines, excerpt, STYLE_NONE);
 		close_part(j);
 	}
 	struct span advice = alert_advice(it, lang);
-	if (advice.n) {
+	if (advice.n && !advised_before(a, i)) {
 		open_part(j, "rich_text_section");
 		put_foreign(j, advice, 400, STYLE_NONE);
 		close_part(j);
@@ -137,8 +149,35 @@ static void put_item(struct json_out *j, const struct alert *a, const struct ale
 	j->to->bad |= place.bad || said.bad;
 }
 
-/* Who is called, the facts and the link. */
-static void put_tail(struct json_out *j, const struct channel_target *t, const struct alert *a)
+static void put_owners(struct json_out *j, const struct alert *a, enum lang lang)
+{
+	CLEANUP(buf_free) struct buf b = { 0 }, clean = { 0 };
+	const char *seen[ALERT_OWNERS_MAX] = { 0 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->n_items; i++) {
+		for (size_t k = 0; k < a->items[i].owners.n && n < 6; k++) {
+			const char *one = a->items[i].owners.v[k];
+			size_t at = 0;
+			while (at < n && strcmp(seen[at], one))
+				at++;
+			if (at < n)
+				continue;
+			seen[n++] = one;
+			buf_addf(&b, "%s%.100s", n > 1 ? ", " : "", one);
+		}
+	}
+	if (b.len)
+		buf_addf(&clean, "%s ", lang_text(lang, "Owner", "负责人"));
+	alert_escape(buf_view(&b), FORM_PLAIN, &clean);
+	if (b.len)
+		buf_addc(&clean, '\n');
+	put_text(j, buf_view(&clean), STYLE_NONE);
+	j->to->bad |= b.bad || clean.bad;
+}
+
+/* Who is called, the facts if they are not told yet, and the link. */
+static void put_tail(struct json_out *j, const struct channel_target *t, const struct alert *a, bool facts)
 {
 	CLEANUP(buf_free) struct buf link = { 0 };
 	struct chat_at at;
@@ -153,7 +192,10 @@ static void put_tail(struct json_out *j, const struct channel_target *t, const s
 		put_mention(j, "channel");
 	if (at.n || at.all)
 		put_text(j, S("\n"), STYLE_NONE);
-	put_facts(j, a, t->lang);
+	if (facts) {
+		put_owners(j, a, t->lang);
+		put_facts(j, a, t->lang);
+	}
 	if (alert_link(a->url, &link)) {
 		json_open(j, '{');
 		json_key(j, "type");
@@ -175,7 +217,11 @@ static void put_opening(struct json_out *j, const struct alert *a, enum lang lan
 {
 	const char *note = a->early ? lang_text(lang, "The run goes on; how it ends will follow. ", "运行仍在继续，结束后另行通知。") :
 			   a->kind == ALERT_FOLLOWUP ? lang_text(lang, "The run that was reported early has ended. ", "此前提前告警的运行已结束。") : "";
-	bool summary = a->summary && *a->summary && a->lang == lang;
+	CLEANUP(buf_free) struct buf title = { 0 };
+
+	alert_title(a, lang, 1000, &title);
+	bool summary = a->summary && *a->summary && a->lang == lang && span_find(buf_view(&title), span_of(a->summary)) == SPAN_NONE;
+	j->to->bad |= title.bad;
 
 	if (!*note && !summary)
 		return;
@@ -186,8 +232,8 @@ static void put_opening(struct json_out *j, const struct alert *a, enum lang lan
 	close_part(j);
 }
 
-/* More items and longer excerpts with less `thrift`. */
-static void put_content(struct json_out *j, const struct channel_target *t, const struct alert *a, int thrift)
+/* More items and longer excerpts with less `thrift`. False: the text has the facts already. */
+static bool put_content(struct json_out *j, const struct channel_target *t, const struct alert *a, int thrift)
 {
 	CLEANUP(buf_free) struct buf text = { 0 };
 	bool own = span_trim(channel_option(t, "template_body")).n || span_trim(channel_option(t, "template_title")).n;
@@ -202,7 +248,7 @@ static void put_content(struct json_out *j, const struct channel_target *t, cons
 	} else {
 		put_opening(j, a, t->lang);
 		for (size_t i = 0; i < shown; i++)
-			put_item(j, a, &a->items[i], t->lang, (i ? 500u : 1500u) >> (2 * thrift));
+			put_item(j, a, i, t->lang, (i ? 500u : 1500u) >> (2 * thrift));
 		int64_t left = a->more + (int64_t)(a->n_items - shown);
 		if (left > 0) {
 			buf_addf(&text, t->lang == LANG_ZH ? "另有 %lld 项" : "and %lld more", (long long)left);
@@ -212,6 +258,7 @@ static void put_content(struct json_out *j, const struct channel_target *t, cons
 		}
 	}
 	j->to->bad |= text.bad;
+	return own || (run && shown);
 }
 
 static void put_blocks(struct json_out *j, const struct channel_target *t, const struct alert *a, struct span title, int thrift)
@@ -232,8 +279,7 @@ static void put_blocks(struct json_out *j, const struct channel_target *t, const
 	json_close(j, '}');
 	json_close(j, '}');
 	open_part(j, "rich_text");
-	put_content(j, t, a, thrift);
-	put_tail(j, t, a);
+	put_tail(j, t, a, put_content(j, t, a, thrift));
 	close_part(j);
 	json_close(j, ']');
 }
@@ -320,7 +366,7 @@ static void judge(const struct response *r, int64_t now, struct answer *ret)
 	}
 }
 
-static const char *const options[] = { "template_title", "template_body", NULL };
+static const char *const options[] = { "template_title", "template_body", "at_all", NULL };
 
 const struct channel_ops channel_slack = {
 	.type = "slack", .title = { "Slack", "Slack" }, .needs_url = true, .per_minute = 60, .max_bytes = BODY_MAX,

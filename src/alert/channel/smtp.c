@@ -108,7 +108,7 @@ static int bad_address(const struct channel_target *t, const char *key, struct s
 	CLEANUP(buf_free) struct buf b = { 0 };
 
 	text_clean(utf8_head(s, 80), false, &b);
-	return err_set(e, EINVAL, TR("channel %s: %s: '%s' is no mail address", "通道 %s：%s：“%s”不是邮件地址"), t->name, key, buf_str(&b));
+	return err_set(e, EINVAL, TR("channel %s: %s: '%s' is no mail address", "渠道 %s：%s：“%s”不是邮件地址"), t->name, key, buf_str(&b));
 }
 
 static bool has_line(const struct buf *lines, struct span s)
@@ -159,7 +159,7 @@ static int read_people(const struct channel_target *t, const struct alert *a, st
 			return bad_address(t, "mentions", span_of(at.ids[i]), e);
 		add_recipient(box.address, &n, r);
 	}
-	return n || r->to.bad ? 0 : err_set(e, EINVAL, TR("channel %s: it needs `to`, the address of who gets the mail", "通道 %s：需要 to（收件人地址）"), t->name);
+	return n || r->to.bad ? 0 : err_set(e, EINVAL, TR("channel %s: it needs `to`, the address of who gets the mail", "渠道 %s：需要 to（收件人地址）"), t->name);
 }
 
 static int read_login(const struct channel_target *t, struct request *r, struct err *e)
@@ -171,7 +171,7 @@ static int read_login(const struct channel_target *t, struct request *r, struct 
 	if (!user.n) {
 		size_t colon = span_chr(rest, ':');
 		if (colon == SPAN_NONE || !colon)
-			return err_set(e, EINVAL, TR("channel %s: its secret must be user:password, or `user` must be given", "通道 %s：secret 应为 user:password，或另给出 user"), t->name);
+			return err_set(e, EINVAL, TR("channel %s: its secret must be user:password, or `user` must be given", "渠道 %s：secret 应为 user:password，或另给出 user"), t->name);
 		user = span_head(rest, colon);
 		rest = span_from(rest, colon + 1);
 	}
@@ -187,9 +187,9 @@ static int check_url(const struct channel_target *t, struct err *e)
 	struct span url = span_trim(t->url), rest = url;
 
 	if (!span_skip(&rest, S("smtps://")) && !span_skip(&rest, S("smtp://")))
-		return err_set(e, EINVAL, TR("channel %s: url must be smtps://host:465, or smtp://host:587 with STARTTLS", "通道 %s：url 应为 smtps://主机:465，或 smtp://主机:587（STARTTLS）"), t->name);
+		return err_set(e, EINVAL, TR("channel %s: url must be smtps://host:465, or smtp://host:587 with STARTTLS", "渠道 %s：url 应为 smtps://主机:465，或 smtp://主机:587（STARTTLS）"), t->name);
 	if (span_chr(rest, '@') != SPAN_NONE)
-		return err_set(e, EINVAL, TR("channel %s: url must hold no user and password: write them into the secret, user:password", "通道 %s：url 中不能有用户名和密码，请写入 secret（user:password）"), t->name);
+		return err_set(e, EINVAL, TR("channel %s: url must hold no user and password: write them into the secret, user:password", "渠道 %s：url 中不能有用户名和密码，请写入 secret（user:password）"), t->name);
 	return 0;
 }
 
@@ -371,6 +371,9 @@ static void judge(const struct response *r, int64_t now, struct answer *ret)
 	ret->wait_ns = row->wait_s * NSEC_PER_SEC;
 	if (row->class != ANSWER_DELIVERED)
 		answer_quote(ret, r->body);
+	else if (r->why) /* not all recipients were taken */
+		answer_quote(ret, span_of(r->why));
+	ret->partly = row->class == ANSWER_DELIVERED && r->why;
 }
 
 static const char *const options[] = { "to", "from", "user", "template_title", "template_body", NULL };

@@ -1,4 +1,4 @@
-#include "alert/channel/part.h"
+#include "alert/channel/chat.h"
 
 #include <stdio.h>
 
@@ -47,11 +47,9 @@ static void block(struct json_out *j, struct span text, const struct run *how)
 
 static const char *color_of(const struct alert *a)
 {
-	if (a->kind == ALERT_RECOVERED)
-		return "Good";
-	if (a->kind == ALERT_PROBE)
-		return "Accent";
-	return a->severity && !strcmp(a->severity, "warning") ? "Warning" : "Attention";
+	static const char *const colors[] = { [TONE_BAD] = "Attention", [TONE_WARN] = "Warning", [TONE_GOOD] = "Good", [TONE_NOTE] = "Accent" };
+
+	return colors[chat_tone(a)];
 }
 
 static void lines(struct span text, struct json_out *j)
@@ -107,7 +105,7 @@ static void actions(const struct channel_target *t, const struct alert *a, struc
 		json_open(j, '[');
 		json_open(j, '{');
 		member(j, "type", "Action.OpenUrl");
-		member(j, "title", t->lang == LANG_ZH ? "打开" : "Open");
+		member(j, "title", lang_text(t->lang, "Open the run", "查看运行"));
 		json_key(j, "url");
 		json_str(j, buf_view(&url));
 		json_close(j, '}');
@@ -123,8 +121,8 @@ static void card(const struct channel_target *t, const struct alert *a, bool deg
 	const struct mention *who[MENTIONS_MAX];
 	size_t n = degraded ? 0 : part_mentions(t, a, who, ARRAY_LEN(who));
 
-	alert_title(a, t->lang, 400, &title);
-	alert_text(a, FORM_PLAIN, t->lang, max, &text);
+	chat_title(t, a, 400, &title);
+	chat_text(t, a, FORM_PLAIN, max, &text);
 	json_open(j, '{');
 	member(j, "$schema", "http://adaptivecards.io/schemas/adaptive-card.json");
 	member(j, "type", "AdaptiveCard");
@@ -208,7 +206,8 @@ static void teams_judge(const struct response *r, int64_t now, struct answer *re
 	static const struct answer_row rows[] = {
 		{ 401, NULL, ANSWER_CONFIG, { "Teams refused the url's signature (HTTP 401); the flow's trigger must allow \"Anyone\"", "Teams 拒绝了 url 的签名（HTTP 401）；流的触发器须允许“任何人”" } },
 		{ 403, NULL, ANSWER_CONFIG, { "Teams does not allow it (HTTP 403); the flow's trigger must allow \"Anyone\"", "Teams 不允许（HTTP 403）；流的触发器须允许“任何人”" } },
-		{ 404, NULL, ANSWER_CONFIG, { "Teams has no such flow (HTTP 404); it was deleted or switched off", "Teams 没有该流（HTTP 404）；它已被删除或停用" } },
+		{ 404, NULL, ANSWER_CONFIG, { "Teams has no such flow (HTTP 404), it was deleted or switched off: switch it on, or write a new one's address into url", "Teams 没有该流（HTTP 404，已被删除或停用）：请启用它，或新建一个并更新 url" } },
+		{ 400, NULL, ANSWER_PAYLOAD, { "the flow does not take the card (HTTP 400): it must begin with \"When a Teams webhook request is received\"", "流不接受该卡片（HTTP 400）：其触发器须为“收到 Teams Webhook 请求时”" } },
 		{ 413, NULL, ANSWER_PAYLOAD, { "the card is too large for Teams (HTTP 413)", "卡片超过 Teams 的上限（HTTP 413）" } },
 		{ 429, NULL, ANSWER_LIMITED, { "Teams: too many messages", "Teams：消息过多" } },
 	};
@@ -227,12 +226,15 @@ static void teams_judge(const struct response *r, int64_t now, struct answer *re
 		legacy(r, now, ret);
 }
 
+static const char *const options[] = { "template_title", "template_body", NULL };
+
 const struct channel_ops channel_teams = {
 	.type = "teams",
 	.title = { "Microsoft Teams", "Microsoft Teams" },
 	.needs_url = true,
 	.per_minute = 60, /* 4 a second is documented; a person reads */
 	.max_bytes = 28 << 10,
+	.options = options,
 	.make = teams_make,
 	.judge = teams_judge,
 };

@@ -1,4 +1,4 @@
-#include "alert/channel/part.h"
+#include "alert/channel/chat.h"
 
 #include <errno.h>
 
@@ -48,7 +48,7 @@ static void message(const struct channel_target *t, const struct alert *a, bool 
 {
 	CLEANUP(buf_free) struct buf title = { 0 }, tail = { 0 };
 
-	alert_title(a, t->lang, TITLE_MAX, &title);
+	chat_title(t, a, TITLE_MAX, &title);
 	mentions(t, a, degraded, &tail);
 	buf_adds(ret, degraded ? "" : "<b>");
 	if (degraded)
@@ -58,7 +58,7 @@ static void message(const struct channel_target *t, const struct alert *a, bool 
 	buf_adds(ret, degraded ? "\n" : "</b>\n");
 	size_t used = part_count(buf_view(ret), UNIT_UTF16) + part_count(buf_view(&tail), UNIT_UTF16);
 	size_t room = degraded ? 1000 : used < TEXT_MAX ? TEXT_MAX - used : 0;
-	part_text(a, degraded ? FORM_PLAIN : FORM_HTML, t->lang, room, UNIT_UTF16, ret);
+	chat_text_units(t, a, degraded ? FORM_PLAIN : FORM_HTML, room, UNIT_UTF16, ret);
 	buf_span(ret, buf_view(&tail));
 	ret->bad |= title.bad || tail.bad;
 }
@@ -88,12 +88,12 @@ static int telegram_url(const struct channel_target *t, struct request *ret, str
 {
 	struct span token = span_trim(t->secret);
 
-	for (size_t i = 0; i < token.n; i++) {
+	for (size_t i = 0; i < token.n && !span_eq(token, S("[redacted]")) /* of a preview */; i++) {
 		char c = token.p[i];
 		bool fine = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == ':' || c == '_' || c == '-';
 		if (!fine)
 			return err_set(e, EINVAL, TR("channel %s: the secret is no bot token, which looks like 123456:AbC-_",
-						     "通道 %s：secret 不是机器人令牌（形如 123456:AbC-_）"), t->name);
+						     "渠道 %s：secret 不是机器人令牌（形如 123456:AbC-_）"), t->name);
 	}
 	int r = part_url(t, channel_telegram.default_url, "", ret, e);
 	if (r < 0)
@@ -112,7 +112,7 @@ static int telegram_make(const struct channel_target *t, const struct alert *a, 
 
 	part_begin(ret, degraded, "application/json");
 	if (!span_trim(channel_option(t, "chat_id")).n)
-		return part_fail(ret, err_set(e, EINVAL, TR("channel %s: it needs chat_id", "通道 %s：缺少 chat_id"), t->name));
+		return part_fail(ret, err_set(e, EINVAL, TR("channel %s: it needs chat_id", "渠道 %s：缺少 chat_id"), t->name));
 	int r = telegram_url(t, ret, e);
 	if (r < 0)
 		return part_fail(ret, r);
@@ -145,13 +145,14 @@ static void moved(struct span id, struct answer *ret)
 static void telegram_judge(const struct response *r, int64_t now, struct answer *ret)
 {
 	static const struct answer_row rows[] = {
-		{ 400, "chat not found", ANSWER_CONFIG, { "Telegram does not know the chat_id, or the bot is not in that chat", "Telegram 不认识该 chat_id，或机器人不在该会话中" } },
-		{ 400, "thread not found", ANSWER_CONFIG, { "Telegram does not know the thread", "Telegram 不认识该 thread" } },
-		{ 400, "not enough rights", ANSWER_CONFIG, { "the Telegram bot may not write in that chat", "Telegram 机器人无权在该会话发言" } },
+		{ 400, "chat not found", ANSWER_CONFIG, { "Telegram does not know chat_id: add the bot to the chat and check the number (of groups it is negative)", "Telegram 不认识该 chat_id：请把机器人加入会话并核对编号（群组为负数）" } },
+		{ 400, "thread not found", ANSWER_CONFIG, { "Telegram does not know the thread: take its number from the link of the topic", "Telegram 不认识该 thread：请从话题链接中取其编号" } },
+		{ 400, "not enough rights", ANSWER_CONFIG, { "the Telegram bot may not write in that chat: an administrator must allow it", "Telegram 机器人无权在该会话发言：请管理员授权" } },
 		{ 400, NULL, ANSWER_PAYLOAD, { "Telegram refused the message", "Telegram 拒绝了该消息" } },
-		{ 401, NULL, ANSWER_CONFIG, { "Telegram does not know the bot's token (HTTP 401)", "Telegram 不认识机器人令牌（HTTP 401）" } },
-		{ 403, NULL, ANSWER_CONFIG, { "the Telegram bot was blocked or removed from the chat (HTTP 403)", "Telegram 机器人被屏蔽或已被移出会话（HTTP 403）" } },
-		{ 404, NULL, ANSWER_CONFIG, { "Telegram finds no bot by this token (HTTP 404)", "Telegram 找不到该令牌的机器人（HTTP 404）" } },
+		{ 401, NULL, ANSWER_CONFIG, { "Telegram does not know the bot's token (HTTP 401): copy it from @BotFather again", "Telegram 不认识机器人令牌（HTTP 401）：请从 @BotFather 重新复制" } },
+		{ 403, "initiate", ANSWER_CONFIG, { "the Telegram bot may not write first: the person must open a chat with it and press Start", "Telegram 机器人不能先发消息：请对方先打开与它的会话并点击“开始”" } },
+		{ 403, NULL, ANSWER_CONFIG, { "the Telegram bot was blocked or removed from the chat (HTTP 403): add it again", "Telegram 机器人被屏蔽或已被移出会话（HTTP 403）：请重新加入" } },
+		{ 404, NULL, ANSWER_CONFIG, { "Telegram finds no bot by this token (HTTP 404): copy it from @BotFather again", "Telegram 找不到该令牌的机器人（HTTP 404）：请从 @BotFather 重新复制" } },
 		{ 429, NULL, ANSWER_LIMITED, { "Telegram: too many messages", "Telegram：消息过多" } },
 	};
 	char room[400], wait[24];
@@ -183,7 +184,7 @@ static void telegram_judge(const struct response *r, int64_t now, struct answer 
 	part_rows(&as, rows, ARRAY_LEN(rows), part_said(r->body, "description", room, sizeof(room)), ret);
 }
 
-static const char *const options[] = { "chat_id", "thread", "silent", NULL };
+static const char *const options[] = { "chat_id", "thread", "silent", "template_title", "template_body", NULL };
 
 const struct channel_ops channel_telegram = {
 	.type = "telegram",

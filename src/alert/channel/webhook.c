@@ -32,10 +32,10 @@ static int read_format(const struct channel_target *t, enum format *ret, struct 
 		}
 	}
 	if (v.n)
-		return err_set(e, EINVAL, TR("channel %s: format '%.*s' is none of json, github, standard, bearer", "通道 %s：format “%.*s”不是 json、github、standard、bearer 之一"),
+		return err_set(e, EINVAL, TR("channel %s: format '%.*s' is none of json, github, standard, bearer", "渠道 %s：format “%.*s”不是 json、github、standard、bearer 之一"),
 			       t->name, (int)(v.n > 40 ? 40 : v.n), v.p);
 	if (*ret != FORMAT_JSON && !span_trim(t->secret).n)
-		return err_set(e, EINVAL, TR("channel %s: format %s needs a secret", "通道 %s：format %s 需要 secret"), t->name, format_words[*ret]);
+		return err_set(e, EINVAL, TR("channel %s: format %s needs a secret", "渠道 %s：format %s 需要 secret"), t->name, format_words[*ret]);
 	return 0;
 }
 
@@ -89,7 +89,7 @@ static int sign_standard(const struct channel_target *t, const struct alert *a, 
 		struct span key = span_head(keys, n);
 		keys = span_trim(span_from(keys, n));
 		if (!add_signature(key, buf_view(&text), &value))
-			return err_set(e, EINVAL, TR("channel %s: its secret is no key of Standard Webhooks: whsec_ and base64", "通道 %s：secret 不是 Standard Webhooks 的密钥（whsec_ 加 base64）"), t->name);
+			return err_set(e, EINVAL, TR("channel %s: its secret is no key of Standard Webhooks: whsec_ and base64", "渠道 %s：secret 不是 Standard Webhooks 的密钥（whsec_ 加 base64）"), t->name);
 	}
 	r->headers.bad |= text.bad || value.bad;
 	request_header(r, "webhook-id", span_of(a->id));
@@ -202,7 +202,9 @@ static void write_body(const struct channel_target *t, const struct alert *a, en
 	char why[TEMPLATE_WHY] = "";
 
 	*json = is_json(own);
-	if (span_trim(own).n && write_template(t, a, own, format == FORMAT_STANDARD ? STANDARD_MAX : BODY_MAX, &ret->body, why))
+	if (brief && span_trim(own).n)
+		snprintf(why, sizeof(why), "%s", lang_text(t->lang, "the receiver refused what it makes", "接收方拒绝了填充后的内容"));
+	else if (span_trim(own).n && write_template(t, a, own, format == FORMAT_STANDARD ? STANDARD_MAX : BODY_MAX, &ret->body, why))
 		return;
 	*json = true;
 	if (format == FORMAT_STANDARD)
@@ -235,9 +237,17 @@ static int make(const struct channel_target *t, const struct alert *a, bool degr
 	return r < 0 ? part_fail(ret, r) : part_end(ret, e);
 }
 
+/* Its success is the status, and that has been seen, whatever becomes of the rest of the answer. */
+static void judge(const struct response *r, int64_t now, struct answer *ret)
+{
+	answer_http(r, now, ret);
+	if (r->transport && r->transport != TRANSPORT_TOO_BIG && r->sent && r->status / 100 == 2)
+		answer_set(ret, ANSWER_DELIVERED, TR("accepted, HTTP %d; the rest of its answer did not come", "已接受，HTTP %d；其余应答未收到"), r->status);
+}
+
 static const char *const options[] = { "format", "user", "template_title", "template_body", NULL };
 
 const struct channel_ops channel_webhook = {
 	.type = "webhook", .title = { "Webhook", "通用 Webhook" }, .needs_url = true, .idempotent = true, .max_bytes = BODY_MAX,
-	.options = options, .make = make, .judge = answer_http,
+	.options = options, .make = make, .judge = judge,
 };

@@ -127,7 +127,7 @@ static void judge(const struct response *r, int64_t now, struct answer *ret)
 	chat_judge(codes, ARRAY_LEN(codes), "errcode", "errmsg", r, now, ret);
 }
 
-static const char *const options[] = { "template_title", "template_body", NULL };
+static const char *const options[] = { "template_title", "template_body", "at_all", NULL };
 
 const struct channel_ops channel_wecom = {
 	.type = "wecom", .title = { "WeCom", "企业微信" }, .needs_url = true, .per_minute = 20, .max_bytes = 20000,
