@@ -320,6 +320,11 @@ static void leaf(struct picture *p, struct span path, enum json_tok t, struct sp
 	p->text.bad |= text.bad;
 }
 
+static struct span here(const struct buf *path)
+{
+	return (struct span){ buf_str(path), path->len };
+}
+
 static void walk(struct picture *p, struct span json)
 {
 	CLEANUP(buf_free) struct buf path = { 0 };
@@ -333,13 +338,13 @@ static void walk(struct picture *p, struct span json)
 		} else if (t == JSON_OBJ_END || t == JSON_ARR_END) {
 			path.len = base[j.depth + 1];
 			if (t == JSON_OBJ_END && !strcmp(p->type, "slack"))
-				slack_end(p, (struct span){ buf_str(&path), path.len });
+				slack_end(p, here(&path));
 		} else if (t == JSON_KEY) {
 			path.len = base[j.depth];
 			buf_adds(&path, path.len ? "." : "");
 			buf_span(&path, j.value);
 		} else {
-			leaf(p, buf_view(&path), t, j.value);
+			leaf(p, here(&path), t, j.value);
 		}
 	}
 }
