@@ -104,13 +104,6 @@ void mod_words_read(struct span line, struct mod_words *ret)
 
 /* ---- strings ---------------------------------------------------------------------------------------------- */
 
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9'                     ? c - '0'
-	       : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
-							: -1;
-}
-
 /* n digits of this base; false: fewer. */
 static bool cut_digits(struct span *s, size_t n, unsigned base, uint32_t *ret)
 {
