@@ -65,5 +65,5 @@ void modules_prove(struct session *s, struct report *r);
 /* mod_download.c, cmd_run.c */
 int run_verb(const struct verb *v, struct run_values *o, const struct args *a);
 extern const struct opt run_opts[];
-#define RUN_OPTS_COMMON 21 /* those that make sense for every command come first */
+#define RUN_OPTS_COMMON 22 /* those that make sense for every command come first */
 #endif
