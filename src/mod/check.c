@@ -107,7 +107,7 @@ static bool room(struct check *c, enum rule rule, enum severity severity, const 
 	return ++s->n <= SAID_MAX;
 }
 
-static void say(struct check *c, enum rule rule, enum severity severity, const struct spot *at, const char *fmt, va_list ap)
+__attribute__((format(printf, 5, 0))) static void say(struct check *c, enum rule rule, enum severity severity, const struct spot *at, const char *fmt, va_list ap)
 {
 	const struct mod_rule *row = &mod_rules[rule];
 	CLEANUP(buf_free) struct buf raw = { 0 };

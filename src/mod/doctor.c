@@ -73,7 +73,7 @@ static void add_check(struct doctor *d, enum doctor_group g, int verdict, const 
 	d->checks[d->n_checks++] = (struct doctor_check){ .group = g, .verdict = verdict, .text = text, .fix = fix };
 }
 
-static const char *printed(struct doctor *d, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static const char *printed(struct doctor *d, const char *fmt, va_list ap)
 {
 	CLEANUP(buf_free) struct buf b = { 0 };
 	CLEANUP(buf_free) struct buf safe = { 0 };

@@ -72,7 +72,7 @@ struct finding *report_add(struct report *r)
 	return f;
 }
 
-static struct span text_of(struct report *r, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static struct span text_of(struct report *r, const char *fmt, va_list ap)
 {
 	struct buf b = { 0 };
 	struct span ret = { 0 };
