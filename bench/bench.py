@@ -18,6 +18,7 @@ import tempfile
 import time
 
 import modules
+import modverify
 import store
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -214,6 +215,9 @@ def bench_modules():
     note("modules")
     for measure in modules.ROWS.values():
         yield Row(*measure())
+    note("mod verify: the modules of a large project")
+    for row in modverify.verify():
+        yield Row(*row)
 
 
 BENCHES = {"start": bench_start, "gotest": bench_gotest, "gotest-long": bench_gotest_long, "stream": bench_stream, "log": bench_log, "nested": bench_nested, "modules": bench_modules,
