@@ -20,6 +20,7 @@ import time
 
 import alerts
 import modules
+import modverify
 import store
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -217,6 +218,9 @@ def bench_modules():
     note("modules")
     for measure in modules.ROWS.values():
         yield Row(*measure())
+    note("mod verify: the modules of a large project")
+    for row in modverify.verify():
+        yield Row(*row)
 
 
 BENCHES = {"start": bench_start, "gotest": bench_gotest, "gotest-long": bench_gotest_long, "stream": bench_stream, "log": bench_log, "nested": bench_nested, "modules": bench_modules,

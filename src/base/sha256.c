@@ -54,13 +54,16 @@ static void compress(uint32_t h[8], const unsigned char *block)
 
 	schedule(block, w);
 	memcpy(v, h, sizeof(v));
-	for (int i = 0; i < 64; i++) {
-		uint32_t a = v[0], e = v[4];
-		uint32_t t1 = v[7] + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + ((e & v[5]) ^ (~e & v[6])) + round_constant[i] + w[i];
-		uint32_t t2 = (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
-		memmove(v + 1, v, 7 * sizeof(v[0]));
-		v[4] += t1;
-		v[0] = t1 + t2;
+	for (int i = 0; i < 64; i += 8) {
+#pragma GCC unroll 8
+		for (int k = 0; k < 8; k++) { /* the letters move on by one each round: here their places do */
+#define LETTER(n) v[(n - k) & 7]
+			uint32_t a = LETTER(0), e = LETTER(4);
+			uint32_t t1 = LETTER(7) + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + ((e & LETTER(5)) ^ (~e & LETTER(6))) + round_constant[i + k] + w[i + k];
+			LETTER(3) += t1;
+			LETTER(7) = t1 + (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + ((a & LETTER(1)) ^ (a & LETTER(2)) ^ (LETTER(1) & LETTER(2)));
+#undef LETTER
+		}
 	}
 	for (int i = 0; i < 8; i++)
 		h[i] += v[i];

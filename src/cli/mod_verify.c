@@ -136,13 +136,13 @@ const struct verb verb_mod_verify = {
 	.brief = { "are the modules of the build what their hashes say?", "构建所用模块是否与其哈希一致？" },
 	.text = { "Each module of the build list: its zip in the module cache against its ziphash and go.sum, its extracted folder and vendor/ file by file against the zip, "
 		  "its go.mod against go.sum. Edited, missing and surplus files are named one by one. A module that the build needs and that is in neither cache nor vendor/ is a failure. "
-		  "Nothing is written, and the network is not used; go is asked only which modules are needed, and only when some are not there.\n\n"
+		  "Nothing is written, and the network is not used. Only when modules are not there go is asked, offline, which ones are needed (`go list`, which may complete the cache as any build does).\n\n"
 		  "  tocsin mod verify\n"
 		  "  tocsin mod verify --json services/api\n\n"
 		  "With --sumdb the lines of go.sum themselves are checked: the database's signature, that the record is in its tree, and that the tree last seen is a part of it.\n\n"
 		  "Exit status: 0 all is as it should be; 1 something is not; 2 go.mod, go.work or the cache cannot be read; 125 Tocsin's own failure.",
 		  "对构建列表中的每个模块：模块缓存中的 zip 与其 ziphash 和 go.sum 比较；解压目录及 vendor/ 逐个文件与 zip 比较；其 go.mod 与 go.sum 比较。"
-		  "被修改、缺失和多余的文件逐一列出。构建需要而缓存和 vendor/ 中都没有的模块视为失败。不写任何文件，也不使用网络；仅当有模块不存在时，才询问 go 需要哪些模块。\n\n"
+		  "被修改、缺失和多余的文件逐一列出。构建需要而缓存和 vendor/ 中都没有的模块视为失败。不写任何文件，也不使用网络。仅当有模块不存在时，才离线询问 go 需要哪些模块（`go list`，它会像任何构建一样补全缓存）。\n\n"
 		  "  tocsin mod verify\n"
 		  "  tocsin mod verify --json services/api\n\n"
 		  "加上 --sumdb 时还会检查 go.sum 的各行本身：数据库的签名、记录是否在其树中，以及上次见到的树是否为其一部分。\n\n"

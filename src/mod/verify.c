@@ -279,7 +279,8 @@ static void missing(struct verifier *v, const struct built *b, struct span packa
 {
 	struct finding *f = package.p ? report_say(v->r, CAUSE_MOD_CACHE_MISSING, TR("%.*s@%.*s is in neither the module cache nor vendor/, and the build needs it, for %.*s", "%.*s@%.*s 既不在模块缓存中，也不在 vendor/ 中，而构建需要它（用于 %.*s）"),
 			SPAN_ARG(b->source->path), SPAN_ARG(b->source->version), SPAN_ARG(package))
-		: report_say(v->r, CAUSE_MOD_CACHE_MISSING, TR("%.*s@%.*s is in neither the module cache nor vendor/, and the build needs it", "%.*s@%.*s 既不在模块缓存中，也不在 vendor/ 中，而构建需要它"), SPAN_ARG(b->source->path), SPAN_ARG(b->source->version));
+		: report_say(v->r, CAUSE_MOD_CACHE_MISSING, perhaps ? TR("%.*s@%.*s is in neither the module cache nor vendor/, and the build may need it", "%.*s@%.*s 既不在模块缓存中，也不在 vendor/ 中，而构建可能需要它")
+			: TR("%.*s@%.*s is in neither the module cache nor vendor/, and the build needs it", "%.*s@%.*s 既不在模块缓存中，也不在 vendor/ 中，而构建需要它"), SPAN_ARG(b->source->path), SPAN_ARG(b->source->version));
 
 	place(v, f, b->file, b->line, b->path);
 	if (f && perhaps)
