@@ -369,7 +369,8 @@ static int hasten_all(struct store *s, void *ctx, struct err *e)
 	int64_t n = 0;
 
 	for (size_t i = 0; i < x->n && n >= 0; i++)
-		n = db_run(s->db, "UPDATE alert SET next_attempt = ?2 WHERE id = ?1 AND state = 'pending' AND next_attempt > ?2", DB_ARGS(db_textz(x->ids[i]), db_int(x->now)), e);
+		n = db_run(s->db, "UPDATE alert SET next_attempt = ?2, attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END"
+			   " WHERE id = ?1 AND state = 'pending' AND next_attempt > ?2", DB_ARGS(db_textz(x->ids[i]), db_int(x->now)), e);
 	return n < 0 ? (int)n : 0;
 }
 

@@ -320,7 +320,7 @@ int outbox_hold(struct store *s, const struct alert_held *v, size_t n, const cha
 int outbox_release(struct store *s, int64_t now, struct err *e);
 /* A person wants it tried again, from the beginning: not while it is leased (ESTALE). */
 int outbox_again(struct store *s, const char *id, int64_t now, struct err *e);
-/* Of these what waits is due now. */
+/* Of these what waits for something that has come is due now; the look at it before was no attempt. */
 int outbox_hasten(struct store *s, const char *const *ids, size_t n, int64_t now, struct err *e);
 /* When something is due next: INT64_MAX when nothing is owed. */
 int outbox_next(struct store *s, int64_t *ret, struct err *e);
