@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# suite: release-only
 # suite: limit 600
 """SIGKILL of `tocsin run`, of `tocsin deliver` and of the endpoint, at random moments: no alert that was committed is lost.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# suite: release-only
 # suite: limit 420
 """A storm: very many failures of one cause are one message at once and one digest that says how many; none of them is lost count of."""
 import json

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# suite: limit 150
+# suite: limit 300
 """`tocsin mod download` and --modules, with real go of both versions against proxies that fail in every way."""
 import concurrent.futures
 import json

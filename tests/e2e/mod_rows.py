@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# suite: release-only
 # suite: limit 900
 """Every way a module download dies, played to the real go commands: cause, first class, whether it is tried again, how it ends.
 

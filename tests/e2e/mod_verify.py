@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# suite: limit 180
+# suite: limit 300
 """tocsin mod verify: the module cache, vendor/ and go.sum of real go commands, and every way in which they can be wrong."""
 import fcntl
 import io

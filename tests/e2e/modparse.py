@@ -1,4 +1,5 @@
 """What we read in go.mod, go.work and GOPROXY against what the real go reads there: made files, changed ones, those of the module cache."""
+# suite: release-only
 import glob
 import json
 import os
