@@ -753,11 +753,11 @@ static void finish_advice(struct modules *m, struct report *r)
 void modules_tell(struct session *s, struct report *r)
 {
 	struct modules *m = s->mods;
-	struct fetches *f = &m->fetches;
-	struct modules_report *t = &m->told;
 
 	if (!m)
 		return;
+	struct fetches *f = &m->fetches;
+	struct modules_report *t = &m->told;
 	modules_clear(s);
 	t->fetched = (int64_t)f->n_served;
 	t->bytes = m->filter && f->modcache ? f->bytes : -1;

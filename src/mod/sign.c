@@ -271,7 +271,8 @@ static struct finding *say_at(struct checking *c, const char *file, int64_t line
 
 	if (!f)
 		return NULL;
-	f->file = span_of(file);
+	f->file = file ? arena_span(&c->r->mem, span_of(file)) : (struct span){ 0 }; /* the tree ends before the report */
+	c->r->lost |= file && !f->file.p;
 	f->line = line > 0 && line < INT32_MAX ? (int)line : 0;
 	return f;
 }
