@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Speed and memory beside the tools that people use today, as ratios within one run.
 
-usage: bench.py [WORD…]     start, gotest, gotest-long, stream, log, nested, modules, record, store, postgres, alerts: only these
+usage: bench.py [WORD…]     start, gotest, gotest-long, stream, log, nested, modules, record, store, postgres, alerts: only these;
+                            mod-check, mod-download, mod-verify: these parts of modules
 Environment: TOCSIN (build/tocsin); BENCH_MB, size of the generated files (500); BENCH_DIR, where they are kept;
 BENCH_FINDINGS, size of the store that is filled (200000; the full measure, some 15 minutes more, is 1000000);
 BENCH_ALERTS, how many alerts are sent and how many failures a storm has (10000).
@@ -19,6 +20,7 @@ import tempfile
 import time
 
 import alerts
+import modcheck
 import modules
 import modverify
 import store
@@ -214,18 +216,36 @@ def bench_nested():
         yield Row("bench/nested.py", f"exit status {done.returncode}", "", "", "0", False)
 
 
-def bench_modules():
-    note("modules")
+def bench_mod_check():
+    note("mod check: 100 modules in a workspace")
+    for row in modcheck.mod_check():
+        yield Row(*row)
+
+
+def bench_mod_download():
+    note("mod download: a loopback proxy")
     for measure in modules.ROWS.values():
         yield Row(*measure())
+
+
+def bench_mod_verify():
     note("mod verify: the modules of a large project")
     for row in modverify.verify():
         yield Row(*row)
 
 
+def bench_modules():
+    yield from bench_mod_check()
+    yield from bench_mod_download()
+    yield from bench_mod_verify()
+
+
 BENCHES = {"start": bench_start, "gotest": bench_gotest, "gotest-long": bench_gotest_long, "stream": bench_stream, "log": bench_log, "nested": bench_nested, "modules": bench_modules,
            "record": lambda: store.bench_record(Row, TOCSIN), "store": lambda: store.bench_sqlite(Row, TOCSIN, FILL),
            "postgres": lambda: store.bench_postgres(Row, TOCSIN, FILL), "alerts": lambda: alerts.bench(Row, TOCSIN, ALERT_FILL)}
+
+# Also to be had by themselves; in all of it they are part of modules.
+PARTS = {"mod-check": bench_mod_check, "mod-download": bench_mod_download, "mod-verify": bench_mod_verify, "mod": bench_modules}
 
 
 def machine():
@@ -242,15 +262,15 @@ def table(rows):
 
 def main():
     words = sys.argv[1:] or list(BENCHES)
-    unknown = [w for w in words if w not in BENCHES]
+    unknown = [w for w in words if w not in BENCHES and w not in PARTS]
     if unknown:
-        sys.exit(f"bench: no measure '{unknown[0]}'; there are: {', '.join(BENCHES)}")
+        sys.exit(f"bench: no measure '{unknown[0]}'; there are: {', '.join([*BENCHES, *PARTS])}")
     rows = []
     for word in words:
-        rows += BENCHES[word]()
+        rows += (BENCHES.get(word) or PARTS[word])()
     text = table(rows)
     print(text)
-    if len(words) == len(BENCHES):
+    if words == list(BENCHES):
         with open(os.path.join(HERE, "results.md"), "w", encoding="utf-8") as f:
             f.write("# Speed and memory\n\nMade by `./dev bench`: both sides in one run, on the same machine and input; only the ratios "
                     f"travel.\n\nMachine: {machine()}\n\n{text}")

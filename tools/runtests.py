@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
 """Runs every test suite on every build given, reads their TAP, and ends with one line of counts.
 
-usage: runtests.py [--full] [--limit SECONDS] NAME=BUILDDIR… [-- WORD…]
+usage: runtests.py [--full] [--limit SECONDS] [--jobs N] NAME=BUILDDIR… [-- WORD…]
 
 NAME is `release` or `asan`; with WORDs only suites whose label contains one of them run. A suite is a cmocka
 program of BUILDDIR/tests/unit, a script tests/e2e/*.py or *.sh, or tests/FOLDER/run.py. A script may say
 in a comment of its first 40 lines:
     # suite: release-only      not on the sanitizer build (it measures time)
     # suite: limit 900         seconds it may take, here and in --full times six
+    # suite: alone             with nothing beside it
+The others run N at a time, one more than there are cores unless told: most of them wait for something.
 A cmocka program whose source says `suite: postgres` there, or that asks for its URI, runs through
 tests/helpers/pg, with a PostgreSQL server of its own; one that says TOCSIN_TEST_ENDPOINT through
 tests/helpers/with-endpoint, beside an endpoint that misbehaves on demand.
 A suite that dies, prints no plan, or prints another number of tests than planned has failed.
 """
+import concurrent.futures
 import glob
 import os
 import re
@@ -22,6 +25,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -40,11 +44,12 @@ UNSET = re.compile(r"^(CI|CI_.*|GITHUB_.*|GITLAB_.*|JENKINS_.*|BUILDKITE.*|CIRCL
 class Suite:
     """One program that prints TAP, on one build."""
 
-    def __init__(self, label, build, argv, limit):
-        self.label, self.build, self.argv, self.limit = label, build, argv, limit
+    def __init__(self, label, build, argv, limit, alone=False):
+        self.label, self.build, self.argv, self.limit, self.alone = label, build, argv, limit, alone
         self.passed, self.failures, self.skips = 0, [], []
         self.seen, self.plan, self.bail = 0, None, None
         self.last = ""
+        self.next_tick = time.monotonic() + 60
 
     def line(self, text):
         """Take in one line of standard output."""
@@ -101,16 +106,15 @@ def describe(status):
 
 
 def directives(path):
-    """(release_only, limit) as the script's own comments say."""
-    release_only, limit = False, None
+    """(the words, the limit) that the script's own comments say."""
+    said, limit = set(), 0
     with open(path, encoding="utf-8", errors="replace") as f:
         for _, text in zip(range(40), f):
-            found = re.match(r"#\s*suite:\s*(release-only|limit)\s*(\d*)", text)
-            if found and found.group(1) == "limit":
-                limit = int(found.group(2))
-            elif found:
-                release_only = True
-    return release_only, limit
+            found = re.match(r"#\s*suite:\s*(release-only|alone|limit)\s*(\d*)", text)
+            if found:
+                said.add(found.group(1))
+                limit = int(found.group(2) or 0) or limit
+    return said, limit
 
 
 def unit_argv(exe):
@@ -129,7 +133,7 @@ def unit_argv(exe):
 
 
 def scripts():
-    """(label, argv, path) of every test script, the quick folders first."""
+    """(label, argv, path) of every test script, the longest folder first."""
     found = []
     for path in sorted(glob.glob("tests/*/run.py") + glob.glob("tests/e2e/*.py") + glob.glob("tests/e2e/*.sh")):
         folder, name = path.split("/")[1:]
@@ -137,22 +141,23 @@ def scripts():
             continue
         label = folder if name == "run.py" else f"{folder}/{os.path.splitext(name)[0]}"
         found.append((label, ["sh" if name.endswith(".sh") else sys.executable, path], path))
-    rank = {"tools": 0, "golden": 1, "e2e": 2, "streams": 3, "zoo": 4}
+    rank = {"zoo": 0, "streams": 1, "e2e": 2, "golden": 3, "tools": 4}
     return sorted(found, key=lambda s: (rank.get(s[0].split("/")[0], 9), s[0]))
 
 
 def plan(builds, full, limit):
+    """Every suite in the order of its start: scripts, then the short programs that fill the end, then what runs alone."""
     suites = []
+    for label, argv, path in scripts():
+        said, own = directives(path)
+        for build, _ in builds:
+            if build == "release" or "release-only" not in said:
+                suites.append(Suite(label, build, argv, max(own, limit) * (6 if full else 1), "alone" in said))
     for build, folder in builds:
         for exe in sorted(glob.glob(os.path.join(folder, "tests/unit/test_*"))):
             if os.path.isfile(exe) and os.access(exe, os.X_OK):
                 suites.append(Suite("unit/" + os.path.basename(exe)[5:], build, unit_argv(exe), limit))
-    for label, argv, path in scripts():
-        release_only, own = directives(path)
-        for build, _ in builds:
-            if build == "release" or not release_only:
-                suites.append(Suite(label, build, argv, max(own or 0, limit) * (6 if full else 1)))
-    return suites
+    return sorted(suites, key=lambda s: s.alone)
 
 
 def environment(build, folder, full, san_log, leaks):
@@ -189,28 +194,32 @@ def end(child):
 
 
 class Progress:
-    """What is running now: in place on a terminal, else one line a minute."""
+    """What is running now: in place on a terminal, else a line for a suite that has ended or that takes minutes."""
 
-    def __init__(self, suite, at, total):
-        self.head = f"[{at}/{total}] {suite.build:7} {suite.label}"
+    def __init__(self, total):
+        self.total, self.ended, self.lock = total, 0, threading.Lock()
         self.tty = sys.stdout.isatty()
-        self.next = time.monotonic() + (0.5 if self.tty else 60)
 
     def tick(self, suite, seconds):
-        if time.monotonic() < self.next:
+        """Of a suite that runs; called often."""
+        if time.monotonic() < suite.next_tick:
             return
-        self.next = time.monotonic() + (0.5 if self.tty else 60)
-        text = f"{self.head}: {suite.seen} tests, {seconds:.0f} s, {suite.last}"
-        print(f"\r\033[K{text[:shutil.get_terminal_size().columns - 1]}" if self.tty else text,
-              end="" if self.tty else "\n", flush=True)
+        suite.next_tick = time.monotonic() + (0.5 if self.tty else 60)
+        text = f"[{self.ended}/{self.total}] {suite.build:7} {suite.label}: {suite.seen} tests, {seconds:.0f} s, {suite.last}"
+        with self.lock:
+            print(f"\r\033[K{text[:shutil.get_terminal_size().columns - 1]}" if self.tty else text,
+                  end="" if self.tty else "\n", flush=True)
 
     def end(self, suite, seconds):
         words = [f"{suite.passed} passed"]
         words += [f"{len(suite.failures)} FAILED"] if suite.failures else []
         words += [f"{len(suite.skips)} skipped"] if suite.skips else []
-        print(("\r\033[K" if self.tty else "") + f"{self.head}: {', '.join(words)}, {seconds:.1f} s", flush=True)
-        for name, _ in suite.failures[:20]:
-            print(f"    not ok - {name}", flush=True)
+        with self.lock:
+            self.ended += 1
+            print(("\r\033[K" if self.tty else "") + f"[{self.ended}/{self.total}] {suite.build:7} {suite.label}: "
+                  f"{', '.join(words)}, {seconds:.1f} s", flush=True)
+            for name, _ in suite.failures[:20]:
+                print(f"    not ok - {name}", flush=True)
 
 
 def run(suite, env, progress):
@@ -280,15 +289,46 @@ def summary(suites):
 
 
 def arguments(argv):
+    """(full, limit, jobs, builds, words)"""
     words = argv[argv.index("--") + 1:] if "--" in argv else []
     head = argv[:argv.index("--")] if "--" in argv else argv
-    full = "--full" in head
-    limit = int(head[head.index("--limit") + 1]) if "--limit" in head else DEFAULT_LIMIT
-    return full, limit, [a.split("=", 1) for a in head if "=" in a], words
+
+    def number(flag, default):
+        return int(head[head.index(flag) + 1]) if flag in head else default
+    builds = [a.split("=", 1) for a in head if "=" in a]
+    return "--full" in head, number("--limit", DEFAULT_LIMIT), number("--jobs", len(os.sched_getaffinity(0)) + 1), builds, words
+
+
+class Runner:
+    """Takes the suites in their order, each on the next worker that is free."""
+
+    def __init__(self, folders, full, leaks, tmp, progress):
+        self.folders, self.full, self.leaks, self.tmp, self.progress = folders, full, leaks, tmp, progress
+
+    def one(self, at, suite):
+        san_log = os.path.join(self.tmp, f"san{at}-")
+        suite.next_tick = time.monotonic() + (0.5 if self.progress.tty else 60)
+        env = environment(suite.build, self.folders[suite.build], self.full, san_log, self.leaks)
+        seconds = 0
+        try:
+            seconds = run(suite, env, self.progress)
+        except OSError as why:
+            suite.fail(f"could not be run: {why}")
+        sanitizer_reports(suite, san_log)
+        self.progress.end(suite, seconds)
+
+    def all(self, suites, jobs):
+        numbered = list(enumerate(suites))
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            for done in [pool.submit(self.one, at, s) for at, s in numbered if not s.alone]:
+                done.result()
+        for at, suite in numbered:
+            if suite.alone:
+                self.one(at, suite)
 
 
 def main():
-    full, limit, builds, words = arguments(sys.argv[1:])
+    full, limit, jobs, builds, words = arguments(sys.argv[1:])
     os.chdir(ROOT)
     folders = dict(builds)
     suites = [s for s in plan(builds, full, limit) if not words or any(w in s.label for w in words)]
@@ -296,17 +336,7 @@ def main():
     if "asan" in folders and not leaks:
         print("ptrace is not allowed here: the sanitizer build cannot look for leaks")
     with tempfile.TemporaryDirectory(prefix="tocsin-tests-") as tmp:
-        san_log = os.path.join(tmp, "san")
-        for at, suite in enumerate(suites, 1):
-            progress = Progress(suite, at, len(suites))
-            env = environment(suite.build, folders[suite.build], full, san_log, leaks)
-            try:
-                seconds = run(suite, env, progress)
-            except OSError as why:
-                suite.fail(f"could not be run: {why}")
-                seconds = 0
-            sanitizer_reports(suite, san_log)
-            progress.end(suite, seconds)
+        Runner(folders, full, leaks, tmp, Progress(len(suites))).all(suites, jobs)
     if not suites:
         print("no suite was found" + (f" for {' '.join(words)}" if words else ""))
     return summary(suites)

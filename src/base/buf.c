@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -138,13 +139,10 @@ static int fill(struct buf *b, int fd)
 	return b->max && b->len > b->max ? -EFBIG : 0;
 }
 
-int file_slurp(const char *path, struct buf *ret, struct err *e)
+static int slurp(int fd, const char *path, struct buf *ret, struct err *e)
 {
-	CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	CLEANUP(buf_free) struct buf b = { .max = ret->max };
 
-	if (fd < 0)
-		return err_set(e, errno, TR("open '%s': %m", "无法打开“%s”：%m"), path);
 	int r = fill(&b, fd);
 	if (r < 0)
 		return err_set(e, -r, TR("read '%s': %m", "无法读取“%s”：%m"), path);
@@ -152,4 +150,25 @@ int file_slurp(const char *path, struct buf *ret, struct err *e)
 	*ret = b;
 	b = (struct buf){ 0 };
 	return 0;
+}
+
+int file_slurp(const char *path, struct buf *ret, struct err *e)
+{
+	CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? err_set(e, errno, TR("open '%s': %m", "无法打开“%s”：%m"), path) : slurp(fd, path, ret, e);
+}
+
+int file_slurp_regular(const char *path, struct buf *ret, struct err *e)
+{
+	CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_set(e, errno, TR("open '%s': %m", "无法打开“%s”：%m"), path);
+	if (S_ISDIR(st.st_mode))
+		return err_set(e, EISDIR, TR("read '%s': %m", "无法读取“%s”：%m"), path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, EBADMSG, TR("'%s' is not a regular file: it is not read", "“%s”不是普通文件：不予读取"), path);
+	return slurp(fd, path, ret, e);
 }

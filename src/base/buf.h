@@ -32,6 +32,8 @@ const char *buf_str(const struct buf *b); /* "" when empty */
 
 /* Read the whole file (up to ret->max, when set: more is EFBIG). Names path in the error. */
 int file_slurp(const char *path, struct buf *ret, struct err *e);
+/* The same where others can put what they like: no pipe is waited for, no device is read (-EBADMSG). */
+int file_slurp_regular(const char *path, struct buf *ret, struct err *e);
 /* Write it whole or not at all; names of descriptors, devices and pipes too: see base/file.h. */
 int file_replace(const char *path, struct span what, struct err *e);
 /* Write all of it, through EINTR and (by poll) EAGAIN; -errno on failure. */

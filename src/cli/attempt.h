@@ -21,7 +21,7 @@ struct run_values {
 	const char *report, *junit, *sarif, *jsonfile, *log, *store, *config, *spool;
 	int format, on_fail; /* index in view_format_names; enum on_fail */
 	bool pty, reap, panics, strict, no_store, quarantine, redact_output, require_signed, modules;
-	bool flush_given;
+	bool flush_given, retry_given;
 	int64_t timeout, stall, grace, retry, rerun, rerun_max, flush;
 	struct opt_list retry_on, allow_masked, signed_by, mirror;
 };

@@ -1,6 +1,8 @@
 #include "cli/modding.h"
 
-static const struct verb *const subs[] = { &verb_mod_download, &verb_mod_doctor, &verb_mod_check, &verb_mod_verify, &verb_mod_sign, &verb_mod_verify_signature, NULL };
+static const struct verb *const subs[] = {
+	&verb_mod_download, &verb_mod_doctor, &verb_mod_check, &verb_mod_verify, &verb_mod_sign, &verb_mod_verify_signature, NULL
+};
 
 const struct verb verb_mod = {
 	.name = "mod",

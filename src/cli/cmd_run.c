@@ -48,11 +48,12 @@ const struct opt run_opts[] = {
 	{ "timeout", 0, OPT_DURATION, AT(timeout), { "D", "时长" },
 	  { "end the command after this time (90s, 10m); exit status 124", "超过此时间后结束命令（90s、10m）；退出码 124" }, NULL, 0 },
 	{ "stall", 0, OPT_DURATION, AT(stall), { "D", "时长" },
-	  { "end it after this time without output or progress; exit status 124", "在此时间内没有输出和进展则结束命令；退出码 124" }, NULL, 0 },
+	  { "end it after this time without output or progress; exit status 124. Of modules (mod download, --modules): end a download of which nothing comes for so long (60s), and go on as the cause says",
+	    "在此时间内没有输出和进展则结束命令；退出码 124。对模块（mod download、--modules）：结束在此时间内没有任何数据的下载（60s），再按原因处理" }, NULL, 0 },
 	{ "grace", 0, OPT_DURATION, AT(grace), { "D", "时长" },
 	  { "time between SIGQUIT, SIGTERM and SIGKILL (2s)", "SIGQUIT、SIGTERM、SIGKILL 之间的间隔（2s）" }, NULL, 2 * NSEC_PER_SEC },
 	{ "retry", 0, OPT_INT, AT(retry), { "N", "N" },
-	  { "run again at most N times when the cause is worth it", "原因值得重试时，最多再运行 N 次" }, NULL, 0 },
+	  { "run again at most N times when the cause is worth it (0; of modules, by mod download and --modules: 3)", "原因值得重试时，最多再运行 N 次（0；mod download 与 --modules 的模块原因：3）" }, NULL, 0 },
 	{ "retry-on", 0, OPT_CSV, AT(retry_on), { "CLASS,…", "类别,…" },
 	  { "what is worth it: transient (the default), mirror, config, resource, permanent, or a cause id; never security",
 	    "值得重试的类别：transient（默认）、mirror、config、resource、permanent，或原因 id；security 从不重试" }, class_names, 0 },
@@ -81,8 +82,8 @@ const struct opt run_opts[] = {
 	{ "signed-by", 0, OPT_LIST, AT(signed_by), { "FILE", "文件" },
 	  { "a public key in PEM whose signature counts for --require-signed; may be repeated", "--require-signed 所信任的公钥（PEM）；可重复" }, NULL, 0 },
 	{ "mirror", 0, OPT_LIST, AT(mirror), { "URL", "URL" },
-	  { "a module proxy to be asked when one fails, before those of `mirrors` in tocsin.yaml; may be repeated; needs --modules",
-	    "代理出错时询问的模块代理，先于 tocsin.yaml 的 `mirrors`；可重复；需要 --modules" }, NULL, 0 },
+	  { "a module proxy to be asked when one fails, before those of `mirrors` in tocsin.yaml; may be repeated; of mod download and --modules",
+	    "代理出错时询问的模块代理，先于 tocsin.yaml 的 `mirrors`；可重复；用于 mod download 和 --modules" }, NULL, 0 },
 	{ "format", 'f', OPT_WORD, AT(format), { "NAME", "名称" },
 	  { "what is shown: auto, raw, dots, pkgname, testname, verbose, quiet or github (see below)",
 	    "显示方式：auto、raw、dots、pkgname、testname、verbose、quiet 或 github（见下文）" }, view_format_names, 0 },
@@ -550,6 +551,7 @@ int run_verb(const struct verb *v, struct run_values *o, const struct args *a)
 	struct err e;
 
 	o->flush_given = opt_given(v, a, "flush");
+	o->retry_given = opt_given(v, a, "retry");
 	int r = configure(&s, v, a, o, &e);
 	if (r == 0)
 		r = check_retry(o, &e);

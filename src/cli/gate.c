@@ -22,8 +22,12 @@ static void refuse(struct report *r)
 	r->outcome = OUTCOME_NOT_STARTED;
 	r->cause = CAUSE_MOD_SIGNATURE;
 	r->tests = (struct test_counts){ -1, -1, -1, -1, -1, -1, -1 };
-	struct span said = r->n_findings == 1 ? report_text(r, TR("the modules are not what was signed: %.*s", "模块与签名时不一致：%.*s"), SPAN_ARG(r->findings[0].message)) :
-						report_text(r, TR("the modules are not what was signed, in %zu places", "模块与签名时不一致，共 %zu 处"), r->n_findings);
+	struct span said = r->n_findings == 1
+				   ? report_text(r, TR("the modules are not what was signed: %.*s", "模块与签名时不一致：%.*s"),
+						 SPAN_ARG(r->findings[0].message))
+				   : report_text(r,
+						 TR("the modules are not what was signed, in %zu places", "模块与签名时不一致，共 %zu 处"),
+						 r->n_findings);
 	r->summary = said.p;
 }
 
@@ -35,8 +39,10 @@ int gate_check(struct session *s, struct report *r, struct err *e)
 		return 0;
 	const char *const *files = keys_of(s, &n);
 	if (!n)
-		return err_set(e, EINVAL, TR("--require-signed needs to know whose signature counts: --signed-by FILE, a public key in PEM, or signed_by in a tocsin.yaml that is not the project's",
-					    "--require-signed 需要知道信任谁的签名：--signed-by 文件（PEM 公钥），或在非项目自带的 tocsin.yaml 中设置 signed_by"));
+		return err_set(
+			e, EINVAL,
+			TR("--require-signed needs to know whose signature counts: --signed-by FILE, a public key in PEM, or signed_by in a tocsin.yaml that is not the project's",
+			   "--require-signed 需要知道信任谁的签名：--signed-by 文件（PEM 公钥），或在非项目自带的 tocsin.yaml 中设置 signed_by"));
 	*r = (struct report){ .started = time_wall() };
 	int64_t began = time_mono();
 	int done = signed_gate(s->cmd.dir, NULL, files, n, &s->user, r, e);

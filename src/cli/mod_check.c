@@ -58,7 +58,11 @@ static int find_go(struct arena *mem, const char *flag, struct mod_check *c, str
 		c->go = span_of(flag);
 		span_skip(&c->go, S("go"));
 		c->go_local = true;
-		return goversion_valid(c->go) ? 0 : err_set(e, EINVAL, TR("--go: not a version of Go, such as 1.22 or 1.22.3: %s", "--go：不是 Go 版本（如 1.22 或 1.22.3）：%s"), flag);
+		return goversion_valid(c->go) ? 0
+					      : err_set(e, EINVAL,
+							TR("--go: not a version of Go, such as 1.22 or 1.22.3: %s",
+							   "--go：不是 Go 版本（如 1.22 或 1.22.3）：%s"),
+							flag);
 	}
 	if (gocmd_installed(mem, &tool, NULL) < 0)
 		return 0;
@@ -90,7 +94,8 @@ static int list_rules(const struct checked_values *o)
 	struct term t;
 
 	if (o->json || o->sarif)
-		return say_usage("mod check", TR("--rules is for reading: not with --json or --sarif", "--rules 供阅读：不能与 --json 或 --sarif 同用"));
+		return say_usage("mod check",
+				 TR("--rules is for reading: not with --json or --sarif", "--rules 供阅读：不能与 --json 或 --sarif 同用"));
 	term_open(&t, STDOUT_FILENO);
 	for (size_t i = 0; i < mod_rule_count; i++) {
 		const struct mod_rule *r = &mod_rules[i];
@@ -112,7 +117,9 @@ static void say_allowed(struct checked *out, const struct mod_check *c)
 {
 	if (!c->allowed)
 		return;
-	struct span text = report_text(&out->report, TR("%zu findings are allowed by `tocsin:allow` comments%s", "`tocsin:allow` 注释放行了 %zu 个发现%s"), c->allowed, c->show_allowed ? "" : TR(" (--show-allowed lists them)", "（--show-allowed 可列出）"));
+	struct span text = report_text(
+		&out->report, TR("%zu findings are allowed by `tocsin:allow` comments%s", "`tocsin:allow` 注释放行了 %zu 个发现%s"),
+		c->allowed, c->show_allowed ? "" : TR(" (--show-allowed lists them)", "（--show-allowed 可列出）"));
 	if (text.p && !list_add(&out->report.mem, &out->report.limits, text.p))
 		out->report.lost = true;
 }
@@ -124,7 +131,9 @@ static int end(struct checked *out, const struct mod_check *c, const struct chec
 	out->bytes = c->bytes;
 	out->hide_notes = !o->notes;
 	say_allowed(out, c);
-	out->fine = report_text(&out->report, TR("nothing wrong in %lld files of %lld modules", "%lld 个文件（%lld 个模块）均无问题"), (long long)c->files, (long long)c->modules).p;
+	out->fine = report_text(&out->report, TR("nothing wrong in %lld files of %lld modules", "%lld 个文件（%lld 个模块）均无问题"),
+				(long long)c->files, (long long)c->modules)
+			    .p;
 	return checked_end(out, &o->checked);
 }
 
@@ -151,7 +160,7 @@ static int run(void *values, const struct args *a)
 		return say_usage("mod check", TR("one folder at most", "最多一个目录"));
 	int r = find_go(&mem, o->go, &c, &e);
 	if (r == 0)
-		r = mod_tree_open(a->n ? a->v[0] : NULL, gocmd_setting(&mem, "GOWORK"), &tree, &e);
+		r = mod_tree_open_flags(a->n ? a->v[0] : NULL, gocmd_setting(&mem, "GOWORK"), gocmd_setting(&mem, "GOFLAGS"), &tree, &e);
 	if (r < 0)
 		return fail(&out, r, &e);
 	c.modcache = find_modcache(&mem);
@@ -165,7 +174,12 @@ static int run(void *values, const struct args *a)
 			return fail(&out, r, &e);
 		c.latest = latest_of;
 		c.ctx = &latest;
-		if (latest.failed && !list_add(&out.report.mem, &out.report.limits, report_text(&out.report, TR("the newest version of %zu modules is not known: %s", "%zu 个模块的最新版本未知：%s"), latest.failed, latest.why).p))
+		if (latest.failed &&
+		    !list_add(&out.report.mem, &out.report.limits,
+			      report_text(&out.report,
+					  TR("the newest version of %zu modules is not known: %s", "%zu 个模块的最新版本未知：%s"),
+					  latest.failed, latest.why)
+				      .p))
 			out.report.lost = true;
 	}
 	r = mod_check(&c, &e);

@@ -69,7 +69,11 @@ static void show_module(const struct doctor_module *m, size_t column, const stru
 	say_cell(b, buf_str(&name), column);
 	buf_addc(b, ' ');
 	const char *from = doctor_from_title(m->from);
-	say_paint(b, t, m->from == FROM_REFUSED ? PAINT_RED : m->from == FROM_PROXY || m->from == FROM_DIRECT ? PAINT_CYAN : PAINT_GREEN, from);
+	say_paint(b, t,
+		  m->from == FROM_REFUSED                           ? PAINT_RED
+		  : m->from == FROM_PROXY || m->from == FROM_DIRECT ? PAINT_CYAN
+								    : PAINT_GREEN,
+		  from);
 	say_pad(b, text_width(span_of(from)) < 9 ? 9 - text_width(span_of(from)) : 1);
 	size_t at = 2 + (text_width(buf_view(&name)) > column ? text_width(buf_view(&name)) : column) + 10;
 	say_wrap(b, buf_view(&place), at, 6, t->tty ? t->width : SIZE_MAX);
@@ -108,9 +112,10 @@ static void show_modules(const struct showing *s, const struct term *t, struct b
 	say_pad(b, 2);
 	for (int f = 0; f <= FROM_REFUSED; f++) {
 		if (counts[f])
-			buf_addf(b, "%s: %zu  ", doctor_from_title((enum doctor_from)f), counts[f]);
+			buf_addf(b, TR("%s: %zu  ", "%s：%zu  "), doctor_from_title((enum doctor_from)f), counts[f]);
 	}
-	buf_addf(b, TR("(%zu modules%s)\n", "（共 %zu 个模块%s）\n"), d->n_modules, all ? "" : TR("; all of them: --modules", "；全部列出：--modules"));
+	buf_addf(b, TR("(%zu modules%s)\n", "（共 %zu 个模块%s）\n"), d->n_modules,
+		 all ? "" : TR("; all of them: --modules", "；全部列出：--modules"));
 }
 
 static void show(void *ctx, const struct term *t, struct buf *b)
@@ -152,7 +157,8 @@ static void put_ms(struct json_out *j, const char *key, int64_t ns)
 
 static void put_env(struct json_out *j, const struct mod_env *m, struct arena *mem)
 {
-	static const char *const names[] = { "GOVERSION", "GOROOT", "GOENV", "GOMODCACHE", "GOCACHE", "GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOINSECURE", "GOVCS", "GOTOOLCHAIN" };
+	static const char *const names[] = { "GOVERSION", "GOROOT",    "GOENV",      "GOMODCACHE", "GOCACHE",    "GOPRIVATE",
+					     "GONOPROXY", "GONOSUMDB", "GOINSECURE", "GOVCS",      "GOTOOLCHAIN" };
 
 	json_key(j, "env");
 	json_open(j, '{');
@@ -303,7 +309,8 @@ static void progress(void *ctx, const struct doctor *d)
 
 	for (size_t i = 0; i < d->n_asking; i++)
 		done += d->asking[i].total_ns > 0 || d->asking[i].why;
-	int n = snprintf(line, sizeof(line), TR("\r\033[Kasking: %zu of %zu answers", "\r\033[K正在探测：%zu/%zu 已有结果"), done, d->n_asking);
+	int n = snprintf(line, sizeof(line), TR("\r\033[Kasking: %zu of %zu answers", "\r\033[K正在探测：%zu/%zu 已有结果"), done,
+			 d->n_asking);
 	term_put(t, (struct span){ line, (size_t)n });
 }
 
@@ -319,7 +326,12 @@ static int run(void *values, const struct args *a)
 	if (a->n > 1)
 		return say_usage("mod doctor", TR("one folder at most", "最多一个目录"));
 	term_open(&t, STDERR_FILENO);
-	const struct doctor_options how = { .dir = a->n ? a->v[0] : NULL, .module = o->module, .offline = o->offline, .limit_ns = o->limit, .progress = t.tty ? progress : NULL, .ctx = &t };
+	const struct doctor_options how = { .dir = a->n ? a->v[0] : NULL,
+					    .module = o->module,
+					    .offline = o->offline,
+					    .limit_ns = o->limit,
+					    .progress = t.tty ? progress : NULL,
+					    .ctx = &t };
 	int r = doctor_run(&how, &c.report, &d, &e);
 	if (t.tty)
 		term_put(&t, S("\r\033[K"));

@@ -34,7 +34,8 @@ static const struct opt_table tables[] = {
 const struct verb verb_mod_download = {
 	.name = "mod download",
 	.args = { "[--] [ARG…]", "[--] [参数…]" },
-	.brief = { "go mod download that survives a bad network and stops at a wrong hash", "能应对网络故障、遇到哈希不符即停止的 go mod download" },
+	.brief = { "go mod download that survives a bad network and stops at a wrong hash",
+		   "能应对网络故障、遇到哈希不符即停止的 go mod download" },
 	.text = { "Runs the real `go mod download`; what stands behind -- is its own. When it fails, the cause decides:\n\n"
 		  "Transient: the same again, up to --retry times (3), after a delay that doubles and is random. Another proxy may help: GOPROXY of the retry begins with "
 		  "the mirrors (--mirror, `mirrors:` in tocsin.yaml, and entries of GOPROXY that would be asked anyway), joined by |, and ends as it was. A download of which "

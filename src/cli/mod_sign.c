@@ -113,7 +113,8 @@ static int all_flags(struct arena *mem, const struct argv *own, struct argv *ret
 	return 0;
 }
 
-int signed_gate(const char *dir, const char *folder, const char *const *files, size_t n, const struct argv *flags, struct report *r, struct err *e)
+int signed_gate(const char *dir, const char *folder, const char *const *files, size_t n, const struct argv *flags, struct report *r,
+		struct err *e)
 {
 	CLEANUP(keys_free) struct keys keys = { 0 };
 	CLEANUP(mod_tree_close) struct mod_tree tree = { 0 };
@@ -150,7 +151,9 @@ static int run_sign(void *values, const struct args *a)
 	struct err e;
 
 	if (o->keys.n != 1 || a->n > 1)
-		return say_usage("mod sign", o->keys.n == 1 ? TR("one folder at most", "最多一个目录") : TR("say which private key signs: --key FILE", "请用 --key 文件 指定签名私钥"));
+		return say_usage("mod sign", o->keys.n == 1
+						     ? TR("one folder at most", "最多一个目录")
+						     : TR("say which private key signs: --key FILE", "请用 --key 文件 指定签名私钥"));
 	int r = keys_read(o->keys.v, 1, o->password, true, &keys, &e);
 	if (r == 0)
 		r = mod_tree_open(a->n ? a->v[0] : NULL, gocmd_setting(&mem, "GOWORK"), &tree, &e);
@@ -162,7 +165,8 @@ static int run_sign(void *values, const struct args *a)
 		return fail(r, &e);
 	term_open(&out, STDOUT_FILENO);
 	if (r)
-		buf_addf(&text, TR("signed: %s, with %s.sig; commit both\nkey: %s\n", "已签名：%s 及 %s.sig；请一并提交\n密钥：%s\n"), name, name, keys.v[0].id);
+		buf_addf(&text, TR("signed: %s, with %s.sig; commit both\nkey: %s\n", "已签名：%s 及 %s.sig；请一并提交\n密钥：%s\n"), name,
+			 name, keys.v[0].id);
 	else
 		buf_addf(&text, TR("nothing changed since %s was signed\n", "自 %s 签名以来没有变化\n"), name);
 	term_flush(&out, &text);
@@ -176,7 +180,9 @@ static int run_verify(void *values, const struct args *a)
 	struct err e;
 
 	if (!o->keys.n || a->n > 1)
-		return say_usage("mod verify-signature", o->keys.n ? TR("one folder at most", "最多一个目录") : TR("say whose signature counts: --key FILE, a public key in PEM", "请用 --key 文件 指定受信任的公钥（PEM）"));
+		return say_usage("mod verify-signature", o->keys.n ? TR("one folder at most", "最多一个目录")
+								   : TR("say whose signature counts: --key FILE, a public key in PEM",
+									"请用 --key 文件 指定受信任的公钥（PEM）"));
 	int r = signed_gate(a->n ? a->v[0] : NULL, o->folder, o->keys.v, o->keys.n, NULL, &c.report, &e);
 	if (r < 0) {
 		report_free(&c.report);

@@ -1,6 +1,8 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "cli/cmd.h"
@@ -25,7 +27,8 @@ static void show(void *ctx, const struct verify_progress *p)
 	CLEANUP(buf_free) struct buf b = { 0 };
 	struct term *t = ctx;
 
-	buf_addf(&b, TR("\r\033[Kmodules %lld/%lld, %lld MB", "\r\033[K模块 %lld/%lld，%lld MB"), (long long)p->modules, (long long)p->of, (long long)(p->bytes / 1000000));
+	buf_addf(&b, TR("\r\033[Kmodules %lld/%lld, %lld MB", "\r\033[K模块 %lld/%lld，%lld MB"), (long long)p->modules, (long long)p->of,
+		 (long long)(p->bytes / 1000000));
 	term_flush(t, &b);
 }
 
@@ -34,9 +37,13 @@ static const char *fine_text(struct report *r, const struct verified *v, const s
 {
 	CLEANUP(buf_free) struct buf b = { 0 };
 
-	buf_addf(&b, TR("modules verified: %lld (files: %lld, %lld MB)", "已校验模块：%lld（文件：%lld，%lld MB）"), (long long)v->modules, (long long)v->files, (long long)(v->bytes / 1000000));
+	buf_addf(&b, TR("modules verified: %lld (files: %lld, %lld MB)", "已校验模块：%lld（文件：%lld，%lld MB）"), (long long)v->modules,
+		 (long long)v->files, (long long)(v->bytes / 1000000));
 	if (v->without_sum)
-		buf_addf(&b, TR("; without a line in go.sum, compared with their ziphash alone: %lld", "；go.sum 中没有记录、仅与 ziphash 比较：%lld"), (long long)v->without_sum);
+		buf_addf(&b,
+			 TR("; without a line in go.sum, compared with their ziphash alone: %lld",
+			    "；go.sum 中没有记录、仅与 ziphash 比较：%lld"),
+			 (long long)v->without_sum);
 	if (v->replaced)
 		buf_addf(&b, TR("; replaced by folders: %lld", "；由目录替换：%lld"), (long long)v->replaced);
 	if (v->absent)
@@ -44,7 +51,8 @@ static const char *fine_text(struct report *r, const struct verified *v, const s
 	if (s->modules)
 		buf_addf(&b, TR("; the checksum database vouches for: %lld", "；校验和数据库确认：%lld"), (long long)s->modules);
 	if (s->private_)
-		buf_addf(&b, TR("; kept from it by GONOSUMDB or GOPRIVATE: %lld", "；因 GONOSUMDB 或 GOPRIVATE 未查询：%lld"), (long long)s->private_);
+		buf_addf(&b, TR("; kept from it by GONOSUMDB or GOPRIVATE: %lld", "；因 GONOSUMDB 或 GOPRIVATE 未查询：%lld"),
+			 (long long)s->private_);
 	return b.bad ? NULL : report_text(r, "%s", buf_str(&b)).p;
 }
 
@@ -54,8 +62,31 @@ static int fail(int r, const struct err *e)
 	return r == -ENOMEM || r == -ELIBACC || r == -ELIBBAD || r == -EIO ? EXIT_OWN : EXIT_USAGE;
 }
 
+static void put_hashes(void *ctx, struct json_out *j)
+{
+	const struct verified *v = ctx;
+
+	json_key(j, "modules");
+	json_open(j, '[');
+	for (size_t i = 0; i < v->n_hashes; i++) {
+		const struct verified_hash *h = &v->hashes[i];
+		json_open(j, '{');
+		json_key(j, "path");
+		json_strz(j, h->path);
+		json_key(j, "version");
+		json_strz(j, h->version);
+		json_key(j, "sum");
+		json_strz(j, h->sum);
+		json_key(j, "go_mod_sum");
+		json_strz(j, h->go_mod_sum);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 /* The tree last seen is the user's, for all projects: a database that forks is found out at the next one. */
-static int ask_sumdb(const struct mod_tree *t, const struct mod_env *env, const struct verify_values *o, struct checked *c, struct sumdb_asked *ret, struct err *e)
+static int ask_sumdb(const struct mod_tree *t, const struct mod_env *env, const struct verify_values *o, struct checked *c,
+		     struct sumdb_asked *ret, struct err *e)
 {
 	CLEANUP(buf_free) struct buf state = { 0 };
 	struct span name = span_trim(span_of(env->sumdb));
@@ -73,6 +104,62 @@ static int ask_sumdb(const struct mod_tree *t, const struct mod_env *env, const 
 	return r < 0 ? r : verify_sumdb(t, env, o->from, buf_str(&state), &c->report, ret, e);
 }
 
+/* Of a file that go refuses no build list is known: nothing in it would be looked at, and all would be well. */
+static int check_readable(const struct mod_tree *t, struct err *e)
+{
+	const struct mod_source *file = &t->go_work;
+	const struct modfile *m = &t->work;
+
+	for (size_t k = 0; k <= t->n; k++) {
+		for (size_t i = 0; file->text.p && i < m->n_problems; i++) {
+			const struct mod_problem *p = &m->problems[i];
+			if (p->fault != MOD_FAULT_UNKNOWN) /* a later go may read it */
+				return err_set(e, EBADMSG,
+					       TR("%s:%lld:%d: %s; `tocsin mod check` says what to do",
+						  "%s:%lld:%d：%s；处理办法见 `tocsin mod check`"),
+					       file->shown, (long long)p->line, p->column, p->text);
+		}
+		if (k && file->text.p && !m->module.n && !m->n_problems)
+			return err_set(e, EBADMSG,
+				       TR("%s: there is no module line: go refuses the file", "%s：没有 module 行：go 会拒绝该文件"),
+				       file->shown);
+		file = k < t->n ? &t->members[k].go_mod : NULL;
+		m = k < t->n ? &t->members[k].mod : NULL;
+	}
+	return 0;
+}
+
+/* go mod verify and a build refuse such a go.sum (from 1.22; before they read it to there). */
+static void say_malformed(const struct build_list *b, struct report *r)
+{
+	struct finding *f =
+		b->malformed.n
+			? report_say(r, CAUSE_MOD_SYNTAX,
+				     TR("%zu lines of go.sum are none, this one first: go refuses the file; `tocsin mod check` lists them",
+					"go.sum 中有 %zu 行不合格式（此为第一处）：go 会拒绝该文件；`tocsin mod check` 可逐一列出"),
+				     b->malformed.n)
+			: NULL;
+
+	if (!f)
+		return;
+	f->severity = SEV_ERROR;
+	f->file = arena_span(&r->mem, span_of(b->malformed.file));
+	r->lost |= !f->file.p;
+	f->line = b->malformed.line < INT32_MAX ? (int)b->malformed.line : 0;
+}
+
+/* A folder that is not there would be told as a go that cannot be run in it. */
+static int check_folder(const char *dir, struct err *e)
+{
+	int fd = dir ? open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (dir && fd < 0)
+		return err_set(e, errno, TR("open '%s': %m", "无法打开“%s”：%m"), dir);
+	if (fd >= 0)
+		close(fd);
+	return 0;
+}
+
 static int verify(const char *dir, const struct verify_values *o, struct checked *c, struct err *e)
 {
 	CLEANUP(mod_tree_close) struct mod_tree tree = { 0 };
@@ -80,19 +167,36 @@ static int verify(const char *dir, const struct verify_values *o, struct checked
 	CLEANUP(mod_env_free) struct mod_env env = { 0 };
 	struct verified got;
 	struct sumdb_asked asked = { 0 };
+	CLEANUP(buf_free) struct buf host = { 0 };
 	struct term t;
 
 	term_open(&t, STDERR_FILENO);
-	int r = mod_env_read(NULL, dir, &env, e);
+	int r = check_folder(dir, e);
 	if (r == 0)
-		r = mod_tree_open(dir, env.gowork ? env.gowork : "off", &tree, e);
+		r = mod_env_read(NULL, dir, &env, e);
+	if (r == 0)
+		r = mod_tree_open_flags(dir, env.gowork ? env.gowork : "off", env.flags, &tree, e);
+	if (r == 0)
+		r = check_readable(&tree, e);
 	if (r == 0)
 		r = build_list_make(&tree, env.modcache, &list, e);
 	if (r == 0)
 		r = build_list_sums(&list, &tree, e);
 	if (r < 0)
 		return r;
-	const struct verify_options how = { .modcache = env.modcache, .goroot = env.goroot, .go = env.go, .flags = env.flags, .threads = (int)(o->threads > 1024 ? 1024 : o->threads), .progress = t.tty ? show : NULL, .ctx = &t };
+	say_malformed(&list, &c->report);
+	const char *os = mod_env_value(&env, "GOHOSTOS"), *arch = mod_env_value(&env, "GOHOSTARCH");
+	buf_addf(&host, "%s-%s", os ? os : "", arch ? arch : "");
+	const struct verify_options how = { .modcache = env.modcache,
+					    .goroot = env.goroot,
+					    .go = env.go,
+					    .flags = env.flags,
+					    .version = env.version,
+					    .toolchain = env.toolchain,
+					    .host = buf_str(&host),
+					    .threads = (int)(o->threads > 1024 ? 1024 : o->threads),
+					    .progress = t.tty ? show : NULL,
+					    .ctx = &t };
 	r = verify_modules(&tree, &list, &how, &c->report, &got, e);
 	if (t.tty)
 		term_put(&t, S("\r\033[K"));
@@ -104,6 +208,12 @@ static int verify(const char *dir, const struct verify_values *o, struct checked
 	c->files = got.files;
 	c->bytes = got.bytes;
 	c->fine = fine_text(&c->report, &got, &asked);
+	struct verified *kept = arena_alloc(&c->report.mem, sizeof(*kept));
+	if (!kept)
+		return err_set(e, ENOMEM, TR("no memory", "内存不足"));
+	*kept = got;
+	c->ctx = kept;
+	c->json = put_hashes;
 	return 0;
 }
 

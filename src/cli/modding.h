@@ -19,5 +19,6 @@ void keys_free_cleanup(struct keys *k);
  * Is what would be built here what was signed? Findings into r. keys and folder as the flags, else tocsin.yaml, say. flags: of
  * sign_check. A negative errno: it could not be checked.
  */
-int signed_gate(const char *dir, const char *folder, const char *const *files, size_t n, const struct argv *flags, struct report *r, struct err *e);
+int signed_gate(const char *dir, const char *folder, const char *const *files, size_t n, const struct argv *flags, struct report *r,
+		struct err *e);
 #endif

@@ -22,7 +22,8 @@
 
 static bool is_mod_download(const struct session *s)
 {
-	return s->cmd.is_go && s->cmd.sub && !strcmp(s->cmd.sub, "mod") && s->cmd.at_flags < s->user.n && !strcmp(s->user.v[s->cmd.at_flags], "download");
+	return s->cmd.is_go && s->cmd.sub && !strcmp(s->cmd.sub, "mod") && s->cmd.at_flags < s->user.n &&
+	       !strcmp(s->user.v[s->cmd.at_flags], "download");
 }
 
 static bool has_word(const struct argv *a, size_t from, const char *word)
@@ -72,7 +73,7 @@ static void take_policy(struct modules *m)
 		query = query || strchr(s->user.v[i], '@');
 	path_join(&vendor, s->cmd.dir ? s->cmd.dir : ".", "vendor/modules.txt");
 	m->dir_vendor = access(buf_str(&vendor), R_OK) == 0;
-	m->policy.retries = s->o->retry ? s->o->retry : RETRIES_DEFAULT;
+	m->policy.retries = s->o->retry_given || config_is_set(s->config, CFG_RETRY) ? s->o->retry : RETRIES_DEFAULT;
 	m->policy.cache = !query && (m->download || (s->cmd.is_go && is_one_of(s->cmd.sub, builds)));
 	m->policy.vendor = !query && m->dir_vendor && s->cmd.is_go && is_one_of(s->cmd.sub, builds) && !has_word(&s->user, 0, "-mod=mod") &&
 			   !has_word(&s->user, 0, "-mod=readonly") && !has_word(&s->user, 0, "-mod");
@@ -114,7 +115,8 @@ static bool in_cache(struct modules *m, struct span path, struct span version)
 {
 	CLEANUP(buf_free) struct buf file = { 0 };
 
-	return m->fetches.modcache && mod_cache_file(m->fetches.modcache, path, version, "ziphash", &file) && !file.bad && access(buf_str(&file), R_OK) == 0;
+	return m->fetches.modcache && mod_cache_file(m->fetches.modcache, path, version, "ziphash", &file) && !file.bad &&
+	       access(buf_str(&file), R_OK) == 0;
 }
 
 static void note_missing(struct modules *m, struct span path, struct span version)
@@ -146,7 +148,8 @@ static void see_appeared(struct modules *m)
 	for (size_t i = 0; i < m->n_missing; i++) {
 		CLEANUP(buf_free) struct buf zip = { 0 };
 		const struct wanted *w = &m->missing[i];
-		if (!in_cache(m, w->path, w->version) || !mod_cache_file(m->fetches.modcache, w->path, w->version, "zip", &zip) || stat(buf_str(&zip), &st) < 0)
+		if (!in_cache(m, w->path, w->version) || !mod_cache_file(m->fetches.modcache, w->path, w->version, "zip", &zip) ||
+		    stat(buf_str(&zip), &st) < 0)
 			continue;
 		by = by ? by : other_source(m);
 		if (by)
@@ -368,10 +371,20 @@ static void name_hang(struct modules *m, struct report *r)
 	duration_text(waited > 0 ? waited : m->limit, took);
 	if (x)
 		mirror_shown(span_of(x->url), &url);
-	struct span said = x && x->status ? report_text(r, TR("nothing came of %s for %s, in the middle of the answer: go would wait for ever, so it was ended", "%s 的应答传到一半后 %s 没有任何数据：go 会永远等待，已将其结束"),
-						       buf_str(&url), took) :
-			   x ? report_text(r, TR("no answer came from %s for %s: go would wait for ever, so it was ended", "%s 在 %s 内没有应答：go 会永远等待，已将其结束"), buf_str(&url), took) :
-			       report_text(r, TR("nothing came from the network for %s: go would wait for ever, so it was ended", "%s 内网络上没有任何数据：go 会永远等待，已将其结束"), took);
+	struct span said =
+		x && x->status
+			? report_text(r,
+				      TR("nothing came of %s for %s, in the middle of the answer: go would wait for ever, so it was ended",
+					 "%s 的应答传到一半后 %s 没有任何数据：go 会永远等待，已将其结束"),
+				      buf_str(&url), took)
+		: x ? report_text(r,
+				  TR("no answer came from %s for %s: go would wait for ever, so it was ended",
+				     "%s 在 %s 内没有应答：go 会永远等待，已将其结束"),
+				  buf_str(&url), took)
+		    : report_text(r,
+				  TR("nothing came from the network for %s: go would wait for ever, so it was ended",
+				     "%s 内网络上没有任何数据：go 会永远等待，已将其结束"),
+				  took);
 	if (r->n_findings && (r->findings[0].cause == CAUSE_PROC_STALL || r->findings[0].cause == CAUSE_PROC_SIGNAL)) {
 		f = &r->findings[0];
 		f->advice = (struct span){ 0 };
@@ -420,6 +433,14 @@ static void note_failure(struct modules *m, struct report *r, struct module_try 
 	t->layer = b.layer;
 	t->variable = b.variable;
 	t->status = b.status;
+	/* "zip: not a valid zip file" names nobody: it is one that came, and did not go into the cache. */
+	const struct fetch *lost =
+		!t->module && !b.url.n && m->filter && span_find(buf_view(&text), S("zip")) != SPAN_NONE ? fetches_lost(&m->fetches) : NULL;
+	if (lost) {
+		b.url = span_of(lost->url);
+		mirror_shown(b.url, &url);
+		t->url = copy(m, buf_view(&url));
+	}
 	if (t->module || !b.url.n)
 		return;
 	CLEANUP(buf_free) struct buf module = { 0 };
@@ -497,7 +518,8 @@ static bool is_private(const struct modules *m, const struct module_try *t)
 	struct span path = span_of(t->module);
 
 	return path.n && m->env_read > 0 &&
-	       (goprivate_matches(span_of(m->env.private_), path) || goprivate_matches(span_of(m->env.noproxy), path) || goprivate_matches(span_of(m->env.nosumdb), path));
+	       (goprivate_matches(span_of(m->env.private_), path) || goprivate_matches(span_of(m->env.noproxy), path) ||
+		goprivate_matches(span_of(m->env.nosumdb), path));
 }
 
 static size_t next_mirror(const struct modules *m, size_t nth, struct span failed)
@@ -702,7 +724,9 @@ void modules_recovered(struct session *s, struct report *r, const struct report 
 
 	r->outcome = OUTCOME_UNSTABLE;
 	r->cause = first->cause;
-	r->summary = report_text(r, TR("failed first (%s), then passed: %s", "先失败（%s），后通过：%s"), what ? what : "?", how_recovered(s->mods)).p;
+	r->summary = report_text(r, TR("failed first (%s), then passed: %s", "先失败（%s），后通过：%s"), what ? what : "?",
+				 how_recovered(s->mods))
+			     .p;
 	if (!f)
 		return;
 	*f = (struct finding){ .cause = first->cause, .severity = SEV_WARNING, .classes = "T" };
@@ -730,11 +754,11 @@ static void finish_advice(struct modules *m, struct report *r)
 			t = &m->told.tries[i];
 			break;
 		}
-	if (!t || !f || f->cause != r->cause || !is_failure(r->outcome) || (!t->module && !t->url))
+	if (!t || !f || f->cause != r->cause || !is_failure(r->outcome) || (!t->module && !t->url && !t->variable))
 		return;
 	own = tx(cause_table[f->cause].advice);
 	buf_span(&b, f->advice.n ? f->advice : span_of(own));
-	buf_addf(&b, TR(" At fault: %s", " 出错处：%s"), t->layer ? t->layer : "go");
+	buf_addf(&b, TR(" At fault: %s", " 出错处：%s"), blame_layer_title(t->layer ? t->layer : "go"));
 	if (t->module)
 		buf_addf(&b, TR("; module %s%s%s", "；模块 %s%s%s"), t->module, t->version ? "@" : "", t->version ? t->version : "");
 	if (t->url)

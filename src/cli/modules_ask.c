@@ -37,7 +37,8 @@ static void keep_proof(struct modules *m)
 		r = path_mkdirs(buf_str(&dir), 0700, &e);
 	}
 	buf_addf(&dir, "/%s.txt", id);
-	buf_addf(&text, "%s\nGOPROXY=%s\n", when, m->told.n_tries && m->told.tries[m->told.n_tries - 1].proxy ? m->told.tries[m->told.n_tries - 1].proxy : "");
+	buf_addf(&text, "%s\nGOPROXY=%s\n", when,
+		 m->told.n_tries && m->told.tries[m->told.n_tries - 1].proxy ? m->told.tries[m->told.n_tries - 1].proxy : "");
 	if (m->env_read > 0)
 		buf_addf(&text, "GOSUMDB=%s\n%s\n", m->env.sumdb ? m->env.sumdb : "", m->env.version ? m->env.version : "");
 	for (size_t i = 0; i < s->user.n; i++)
@@ -190,8 +191,10 @@ static int ask(struct question *q, struct err *e)
 
 	if (env->netrc && file_slurp(env->netrc, &netrc, NULL) == 0)
 		o.netrc = buf_view(&netrc);
-	o.netrc_old = env->version && (!strncmp(env->version, "go1.1", 5) || (!strncmp(env->version, "go1.2", 5) && env->version[5] >= '0' && env->version[5] <= '3'));
-	if (snprintf(q->dir, sizeof(q->dir), "%s/tocsin-XXXXXX", tmp && *tmp && strlen(tmp) < 40 ? tmp : "/tmp") >= (int)sizeof(q->dir) || !mkdtemp(q->dir))
+	o.netrc_old = env->version && (!strncmp(env->version, "go1.1", 5) ||
+				       (!strncmp(env->version, "go1.2", 5) && env->version[5] >= '0' && env->version[5] <= '3'));
+	if (snprintf(q->dir, sizeof(q->dir), "%s/tocsin-XXXXXX", tmp && *tmp && strlen(tmp) < 40 ? tmp : "/tmp") >= (int)sizeof(q->dir) ||
+	    !mkdtemp(q->dir))
 		return err_set(e, errno, TR("make a folder in %s: %m", "无法在 %s 中创建目录：%m"), tmp ? tmp : "/tmp");
 	int r = net_open(&o, &n, e);
 	if (r == 0)
@@ -222,7 +225,8 @@ static void tell(struct modules *m, struct report *r, const struct question *q, 
 			buf_addf(&b, TR("asked again: %s has %s, %s", "再次询问：%s 给出 %s，%s"), a->from, a->hash,
 				 a->agrees ? TR("as expected", "与预期一致") : TR("which is NOT what is expected", "与预期不符"));
 		else
-			buf_addf(&b, TR("asked again: %s gives nothing (%s)", "再次询问：%s 没有给出内容（%s）"), a->from, a->why ? a->why : "?");
+			buf_addf(&b, TR("asked again: %s gives nothing (%s)", "再次询问：%s 没有给出内容（%s）"), a->from,
+				 a->why ? a->why : "?");
 	}
 	if (!b.bad)
 		f->excerpt = arena_span(&r->mem, buf_view(&b));
@@ -230,11 +234,21 @@ static void tell(struct modules *m, struct report *r, const struct question *q, 
 	const char *own = tx(cause_table[f->cause].advice);
 	buf_span(&b, f->advice.n ? f->advice : span_of(own));
 	if (agree && differ)
-		buf_addf(&b, TR(" %zu of %zu that have it differ from what is expected: those that differ are named; do not use them.", " 在给出该模块的来源中有 %zu 个（共 %zu 个）与预期不符：已逐一列出，请勿使用。"), differ, agree + differ);
+		buf_addf(&b,
+			 TR(" %zu of %zu that have it differ from what is expected: those that differ are named; do not use them.",
+			    " 在给出该模块的来源中有 %zu 个（共 %zu 个）与预期不符：已逐一列出，请勿使用。"),
+			 differ, agree + differ);
 	else if (differ)
-		buf_addf(&b, TR(" All %zu that have it differ from what is expected: the version was changed after it was recorded, or what is recorded is wrong.", " 给出该模块的 %zu 个来源全部与预期不符：该版本在记录之后被改动，或记录本身有误。"), differ);
+		buf_addf(
+			&b,
+			TR(" All %zu that have it differ from what is expected: the version was changed after it was recorded, or what is recorded is wrong.",
+			   " 给出该模块的 %zu 个来源全部与预期不符：该版本在记录之后被改动，或记录本身有误。"),
+			differ);
 	else if (agree)
-		buf_adds(&b, TR(" Asked again, all give what is expected: what came before was changed on the way, or in the module cache (`tocsin mod verify`).", " 再次询问时全部与预期一致：之前的内容在途中或模块缓存中被改动（`tocsin mod verify`）。"));
+		buf_adds(
+			&b,
+			TR(" Asked again, all give what is expected: what came before was changed on the way, or in the module cache (`tocsin mod verify`).",
+			   " 再次询问时全部与预期一致：之前的内容在途中或模块缓存中被改动（`tocsin mod verify`）。"));
 	if (why_nobody)
 		buf_addf(&b, " %s.", why_nobody);
 	if (m->told.proof)
@@ -269,7 +283,9 @@ void modules_prove(struct session *s, struct report *r)
 		return;
 	}
 	char what[512];
-	snprintf(what, sizeof(what), TR("%s@%s does not have the hash that %.*s has: asking %zu proxies for the same", "%s@%s 的哈希与 %.*s 不符：正在向 %zu 个代理询问同一版本"),
+	snprintf(what, sizeof(what),
+		 TR("%s@%s does not have the hash that %.*s has: asking %zu proxies for the same",
+		    "%s@%s 的哈希与 %.*s 不符：正在向 %zu 个代理询问同一版本"),
 		 t->module, t->version, SPAN_ARG(h.by), q.n);
 	view_say(&s->view, what);
 	if (ask(&q, &e) < 0)

@@ -9,7 +9,20 @@
 #define SAY_NSEC (30 * NSEC_PER_SEC)
 #define WAIT_NSEC (3 * NSEC_PER_SEC)  /* who is silent for longer is named */
 
-static void progress(const struct modules *m, int64_t now, struct buf *b)
+/* Of an address that has no room its end: that is the module and its version. */
+static void put_end(struct span url, size_t room, struct buf *b)
+{
+	if (text_width(url) <= room) {
+		buf_span(b, url);
+		return;
+	}
+	while (url.n && (text_width(url) + 1 > room || ((unsigned char)*url.p & 0xc0) == 0x80))
+		url = span_from(url, 1);
+	buf_adds(b, "…");
+	buf_span(b, url);
+}
+
+static void progress(const struct modules *m, int64_t now, size_t width, struct buf *b)
 {
 	const struct fetches *f = &m->fetches;
 	const struct fetch *x = fetches_oldest(f);
@@ -28,7 +41,9 @@ static void progress(const struct modules *m, int64_t now, struct buf *b)
 	CLEANUP(buf_free) struct buf url = { 0 };
 	mirror_shown(span_of(x->url), &url);
 	duration_text(now - x->moved, took);
-	buf_addf(b, TR("; silent for %s: %s", "；已 %s 无数据：%s"), took, buf_str(&url));
+	buf_addf(b, TR("; silent for %s: ", "；已 %s 无数据："), took);
+	size_t used = text_width(buf_view(b));
+	put_end(buf_view(&url), width > used ? width - used : 0, b);
 }
 
 void modules_clear(struct session *s)
@@ -55,7 +70,7 @@ void modules_tick(struct session *s, int64_t now)
 		return;
 	m->drawn = now;
 	fetches_look(&m->fetches, now);
-	progress(m, now, &text);
+	progress(m, now, t->tty ? (t->width > 1 ? t->width - 1 : 79) : SIZE_MAX, &text);
 	redact_text(s->redact, buf_view(&text), &clean);
 	if (!t->tty) {
 		view_say(&s->view, buf_str(&clean));

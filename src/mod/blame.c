@@ -1,6 +1,7 @@
 #include "mod/blame.h"
 
 #include "base/buf.h"
+#include "base/lang.h"
 #include "base/mem.h"
 
 static bool is_space(char c)
@@ -45,7 +46,8 @@ static void find_url(struct span text, struct blame *b)
 	for (size_t i = 0; i < text.n; i++) {
 		for (size_t k = 0; k < ARRAY_LEN(schemes); k++) {
 			struct span s = span_from(text, i);
-			if (!span_starts(s, span_of(schemes[k])) || (i && (is_space(text.p[i - 1]) || text.p[i - 1] == '"' || text.p[i - 1] == '\'') == 0))
+			if (!span_starts(s, span_of(schemes[k])) ||
+			    (i && (is_space(text.p[i - 1]) || text.p[i - 1] == '"' || text.p[i - 1] == '\'') == 0))
 				continue;
 			b->url = address_at(s);
 			b->status = status_behind(text, b->url);
@@ -70,16 +72,20 @@ static bool is_version(struct span v)
 /* "path@v1.2.3", alone or with ":" or "/go.mod:" behind it. The last: the innermost. */
 static void find_module(struct span text, struct blame *b)
 {
-	for (size_t i = 1; i + 1 < text.n; i++) {
+	size_t from = 0; /* where the word begins that i is in */
+
+	for (size_t i = 0; i + 1 < text.n; i++) {
+		if (is_space(text.p[i]) || text.p[i] == '"' || text.p[i] == '(')
+			from = i + 1;
 		if (text.p[i] != '@')
 			continue;
-		size_t from = i, to = i + 1;
-		while (from && !is_space(text.p[from - 1]) && text.p[from - 1] != '"' && text.p[from - 1] != '(')
-			from--;
-		while (to < text.n && !is_space(text.p[to]) && text.p[to] != ':' && text.p[to] != '/' && text.p[to] != '"' && text.p[to] != ')' && text.p[to] != ',')
+		size_t to = i + 1;
+		while (to < text.n && !is_space(text.p[to]) && text.p[to] != '@' && text.p[to] != ':' && text.p[to] != '/' &&
+		       text.p[to] != '"' && text.p[to] != ')' && text.p[to] != ',')
 			to++;
 		struct span path = { text.p + from, i - from }, version = { text.p + i + 1, to - i - 1 };
-		if (!is_version(version) || span_find(path, S("://")) != SPAN_NONE || span_find(path, S(":/")) != SPAN_NONE || span_chr(path, '.') == SPAN_NONE)
+		if (!is_version(version) || span_find(path, S("://")) != SPAN_NONE || span_find(path, S(":/")) != SPAN_NONE ||
+		    span_chr(path, '.') == SPAN_NONE)
 			continue;
 		b->module = path;
 		b->version = version;
@@ -106,6 +112,9 @@ static const struct { /* the text knows better; the first that is found */
 	const char *text, *layer, *variable;
 } by_text[] = {
 	{ "proxyconnect ", "HTTP proxy", "HTTPS_PROXY" },
+	{ "Proxy Authentication Required", "HTTP proxy", "HTTPS_PROXY" },
+	{ "server gave HTTP response to HTTPS client", "TLS", "GOPROXY" },
+	{ "first record does not look like a TLS handshake", "TLS", "GOPROXY" },
 	{ "module lookup disabled by GOPROXY=off", "settings", "GOPROXY" },
 	{ "GOPROXY list is not the empty string", "settings", "GOPROXY" },
 	{ "invalid proxy URL", "settings", "GOPROXY" },
@@ -117,6 +126,22 @@ static const struct { /* the text knows better; the first that is found */
 	{ "file:///", "file", "GOPROXY" },
 };
 /* clang-format on */
+
+const char *blame_layer_title(const char *layer)
+{
+	static const struct {
+		const char *layer, *zh;
+	} rows[] = {
+		{ "connection", "连接" }, { "HTTP proxy", "HTTP 代理" }, { "checksum", "校验和" }, { "checksum database", "校验和数据库" },
+		{ "settings", "设置" }, { "toolchain", "工具链" }, { "file", "文件" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (!strcmp(rows[i].layer, layer))
+			return TR(rows[i].layer, rows[i].zh);
+	}
+	return layer; /* a name in every language: DNS, TLS, HTTP, git, vendor, go.work */
+}
 
 void blame_read(struct span text, enum cause cause, struct blame *ret)
 {
@@ -138,8 +163,12 @@ void blame_read(struct span text, enum cause cause, struct blame *ret)
 		ret->variable = by_text[i].variable;
 		return;
 	}
-	if (ret->sumdb && cause != CAUSE_MOD_TLS)
+	if (ret->sumdb && (ret->status == 404 || ret->status == 410))
+		ret->variable = "GOPRIVATE"; /* what the database cannot know */
+	else if (ret->sumdb && cause != CAUSE_MOD_TLS)
 		ret->variable = "GOSUMDB";
+	else if (ret->status == 403 || ret->status == 451)
+		ret->variable = "GOPROXY"; /* refused for what it is, not for who asks */
 	else if (ret->url.n && cause == CAUSE_MOD_NOT_FOUND && !has(ret->url, "/@v/") && !has(ret->url, "/@latest"))
 		ret->variable = "GOPRIVATE";
 }
@@ -168,11 +197,15 @@ bool blame_module(struct span url, struct span base, struct buf *module, struct 
 		return false;
 	path = span_head(url, at);
 	file = span_from(url, at + 1);
-	size_t host = span_find(path, S("://")), in = base.n ? span_find(path, span_find(base, S("://")) == SPAN_NONE ? base : span_from(base, span_find(base, S("://")) + 3)) : SPAN_NONE;
+	size_t host = span_find(path, S("://")),
+	       in = base.n ? span_find(path, span_find(base, S("://")) == SPAN_NONE ? base : span_from(base, span_find(base, S("://")) + 3))
+			   : SPAN_NONE;
 	if (in != SPAN_NONE)
 		path = span_from(path, in + (span_find(base, S("://")) == SPAN_NONE ? base.n : base.n - span_find(base, S("://")) - 3));
 	else if (host != SPAN_NONE)
-		path = span_from(path, host + 3 + (span_chr(span_from(path, host + 3), '/') == SPAN_NONE ? 0 : span_chr(span_from(path, host + 3), '/')));
+		path = span_from(
+			path,
+			host + 3 + (span_chr(span_from(path, host + 3), '/') == SPAN_NONE ? 0 : span_chr(span_from(path, host + 3), '/')));
 	while (path.n && *path.p == '/')
 		path = span_from(path, 1);
 	if (span_skip(&file, S("@v/"))) {

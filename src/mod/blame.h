@@ -17,6 +17,7 @@ struct blame {
 	const char *variable;        /* GOPROXY, HTTPS_PROXY, GOSUMDB, GOPRIVATE, SSL_CERT_FILE, …; NULL: none decides */
 };
 void blame_read(struct span text, enum cause cause, struct blame *ret);
+const char *blame_layer_title(const char *layer); /* for people, in their language */
 /* The module of a proxy's address, unescaped, when base is known ("BASE/ESC/@v/V.zip"); false: it names none. */
 struct buf;
 bool blame_module(struct span url, struct span base, struct buf *module, struct buf *version);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "parse/gosum.h"
+#include "mod/sums.h"
 #include "parse/version.h"
 
 #define GOMOD_MAX ((size_t)16 << 20) /* go's limit */
@@ -183,7 +183,7 @@ static int read_cached(struct graph *g, struct mod_source_of *s, struct buf *tex
 	s->read = true;
 	if (!mod_cache_file(g->modcache, s->path, s->version, "mod", &file))
 		return file.bad ? no_memory(g->e) : 0;
-	int r = file_slurp(buf_str(&file), text, &e);
+	int r = file_slurp_regular(buf_str(&file), text, &e);
 	if (r == -ENOENT || r == -ENOTDIR)
 		return 0;
 	if (r < 0)
@@ -196,7 +196,7 @@ static int read_cached(struct graph *g, struct mod_source_of *s, struct buf *tex
 static int read_replaced_dir(struct graph *g, struct node *n, const struct mod_line *l, const char *dir)
 {
 	CLEANUP(buf_free) struct buf name = { 0 };
-	struct mod_source src;
+	struct mod_source src = { 0 };
 
 	if (l->new_path.p[0] != '/')
 		buf_addf(&name, "%s/", dir);
@@ -372,16 +372,18 @@ void build_list_free_cleanup(struct build_list *b)
 
 /* ---- go.sum ---- */
 
-/* go believes none when two disagree: the one that contradicts what is known is kept. */
-static void take_sum(struct sum_line *to, const struct gosum_line *l, const char *file, const char *have)
+/* go believes none when two disagree: the first that contradicts what is known is kept. */
+static void take_sum(struct build_list *b, struct sum_line *to, const struct gosum_line *l, const struct mod_source *f, const char *have)
 {
-	bool differs = have && *have && !span_eq(l->hash, span_of(have));
+	bool differs = have && *have && !span_eq(l->hash, span_of(have)) && span_eq(to->hash, span_of(have));
 
-	if (!to->hash.p || differs)
-		*to = (struct sum_line){ l->hash, file, l->line };
+	if (to->line && !differs)
+		return;
+	*to = (struct sum_line){ f->large ? arena_span(&b->mem, l->hash) : l->hash, f->shown, l->line };
+	b->no_memory |= !to->hash.p;
 }
 
-static void take_line(struct build_list *b, const struct gosum_line *l, const char *file, struct buf *key)
+static void take_line(struct build_list *b, const struct gosum_line *l, const struct mod_source *f, struct buf *key)
 {
 	buf_clear(key);
 	buf_span(key, l->path);
@@ -391,22 +393,35 @@ static void take_line(struct build_list *b, const struct gosum_line *l, const ch
 	if (!s)
 		return;
 	if (l->go_mod)
-		take_sum(&s->mod_sum, l, file, s->has_mod ? s->mod_h1 : NULL);
+		take_sum(b, &s->mod_sum, l, f, s->has_mod ? s->mod_h1 : NULL);
 	else
-		take_sum(&s->sum, l, file, NULL);
+		take_sum(b, &s->sum, l, f, NULL);
+}
+
+static void note_malformed(struct build_list *b, const struct gosum_line *l, const struct mod_source *f)
+{
+	if (l->problem != GOSUM_MERGE && ((l->problem != GOSUM_FIELDS && l->problem != GOSUM_BINARY) || l->words == 3))
+		return;
+	if (!b->malformed.n++) {
+		b->malformed.file = f->shown;
+		b->malformed.line = l->line;
+	}
 }
 
 static int take_file(struct build_list *b, const struct mod_source *f, struct err *e)
 {
 	CLEANUP(buf_free) struct buf key = { 0 };
-	struct gosum_at at = { .rest = f->text };
+	CLEANUP(sums_close) struct sums lines;
 	struct gosum_line l;
 
-	while (f->text.p && gosum_next(&at, &l)) {
+	int r = sums_open(f, &lines, e);
+	while (r >= 0 && (r = sums_next(&lines, &l, e)) > 0) {
 		if (l.problem == GOSUM_FINE || l.problem == GOSUM_HASH)
-			take_line(b, &l, f->shown, &key);
+			take_line(b, &l, f, &key);
+		else
+			note_malformed(b, &l, f);
 	}
-	return key.bad ? no_memory(e) : 0;
+	return r < 0 ? r : key.bad || b->no_memory ? no_memory(e) : 0;
 }
 
 int build_list_sums(struct build_list *b, const struct mod_tree *t, struct err *e)

@@ -35,10 +35,16 @@ struct build_list {
 	struct built *v; /* sorted by path; without main modules */
 	size_t n;
 	struct map sources; /* of mod_source_of, by key */
+	bool no_memory;
 	struct list_text {
 		const char **v;
 		size_t n, cap;
 	} unread; /* "path@version" whose go.mod is in no cache: what it requires is not known */
+	struct {
+		const char *file; /* of the first, as shown */
+		int64_t line;
+		size_t n;
+	} malformed; /* lines of go.sum for which go refuses the file */
 };
 /* Errors: no memory; a go.mod in the cache, or of a folder that replaces, that cannot be read at all. */
 int build_list_make(struct mod_tree *t, const char *modcache, struct build_list *ret, struct err *e);

@@ -4,7 +4,8 @@
 #include "base/buf.h"
 
 /* Where go keeps things below GOMODCACHE (https://go.dev/ref/mod#module-cache). They append; false, and nothing appended: no such module can be. */
-bool mod_cache_file(const char *modcache, struct span path, struct span version, const char *ext /* "zip", "ziphash", "mod", "info", "lock", "partial" */, struct buf *ret);
+bool mod_cache_file(const char *modcache, struct span path, struct span version,
+		    const char *ext /* "zip", "ziphash", "mod", "info", "lock", "partial" */, struct buf *ret);
 bool mod_cache_dir(const char *modcache, struct span path, struct span version, struct buf *ret); /* the extracted one */
 
 /*

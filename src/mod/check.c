@@ -11,7 +11,8 @@
 #define SAID_MAX 20 /* of one rule in one file; the rest is counted */
 
 const struct mod_rule mod_rules[RULES] = {
-#define RULE(name, id, severity, cause, what_en, what_zh, fix_en, fix_zh) { id, severity, CAUSE_##cause, { what_en, what_zh }, { fix_en, fix_zh } },
+#define RULE(name, id, severity, cause, what_en, what_zh, fix_en, fix_zh) \
+	{ id, severity, CAUSE_##cause, { what_en, what_zh }, { fix_en, fix_zh } },
 #include "mod/check_rules.def"
 #undef RULE
 };
@@ -36,7 +37,8 @@ static bool allows(struct span words, const struct mod_rule *rule, bool need_nam
 		return false;
 	while (words.n) {
 		size_t n = 0;
-		while (n < words.n && words.p[n] != ' ' && words.p[n] != ',' && words.p[n] != ':' && words.p[n] != '\t' && words.p[n] != '\n')
+		while (n < words.n && words.p[n] != ' ' && words.p[n] != ',' && words.p[n] != ':' && words.p[n] != '\t' &&
+		       words.p[n] != '\n')
 			n++;
 		struct span word = span_head(words, n);
 		words = span_from(words, n + 1);
@@ -92,12 +94,14 @@ static bool room(struct check *c, enum rule rule, enum severity severity, const 
 
 	if (last && last->rule == rule && last->file == file)
 		return ++last->n <= SAID_MAX;
-	char *key = arena_printf(&c->mem, "%d %s", (int)rule, file);
-	struct spoken *s = key ? map_get(&c->said, span_of(key)) : NULL;
+	buf_clear(&c->key);
+	buf_addf(&c->key, "%d %s", (int)rule, file);
+	struct spoken *s = c->key.bad ? NULL : map_get(&c->said, buf_view(&c->key));
 
 	if (!s) {
-		s = key ? arena_alloc(&c->mem, sizeof(*s)) : NULL;
-		if (!s || !map_put(&c->said, span_of(key), s)) {
+		struct span key = c->key.bad ? (struct span){ 0 } : arena_span(&c->mem, buf_view(&c->key));
+		s = key.p ? arena_alloc(&c->mem, sizeof(*s)) : NULL;
+		if (!s || !map_put(&c->said, key, s)) {
 			c->bad = true;
 			return false;
 		}
@@ -107,7 +111,8 @@ static bool room(struct check *c, enum rule rule, enum severity severity, const 
 	return ++s->n <= SAID_MAX;
 }
 
-__attribute__((format(printf, 5, 0))) static void say(struct check *c, enum rule rule, enum severity severity, const struct spot *at, const char *fmt, va_list ap)
+__attribute__((format(printf, 5, 0))) static void say(struct check *c, enum rule rule, enum severity severity, const struct spot *at,
+						      const char *fmt, va_list ap)
 {
 	const struct mod_rule *row = &mod_rules[rule];
 	CLEANUP(buf_free) struct buf raw = { 0 };
@@ -129,6 +134,7 @@ __attribute__((format(printf, 5, 0))) static void say(struct check *c, enum rule
 	}
 	int64_t line = at->line ? at->line : at->l ? at->l->line : 0;
 	int column = at->column ? at->column : at->l ? at->l->column : 0;
+	f->rule = row->id;
 	f->severity = pass ? SEV_NOTE : severity;
 	f->advice = f->severity == SEV_NOTE ? (struct span){ 0 } : span_of(tx(row->fix));
 	f->line = line > INT32_MAX ? 0 : (int)line;
@@ -164,9 +170,13 @@ static void say_rest(struct check *c)
 	for (size_t at = 0; (s = map_next(&c->said, &at));) {
 		if (s->n <= SAID_MAX)
 			continue;
-		struct finding *f = report_say(c->r, mod_rules[s->rule].cause, TR("%zu of these in this file; %d are shown [%s]", "该文件中共有 %zu 处此类问题；仅显示 %d 处 [%s]"), s->n, SAID_MAX, mod_rules[s->rule].id);
+		struct finding *f =
+			report_say(c->r, mod_rules[s->rule].cause,
+				   TR("%zu of these in this file; %d are shown [%s]", "该文件中共有 %zu 处此类问题；仅显示 %d 处 [%s]"),
+				   s->n, SAID_MAX, mod_rules[s->rule].id);
 		if (!f)
 			continue;
+		f->rule = mod_rules[s->rule].id;
 		f->severity = s->severity;
 		f->file = arena_span(&c->r->mem, span_of(s->file));
 		f->advice = f->severity == SEV_NOTE ? (struct span){ 0 } : span_of(tx(mod_rules[s->rule].fix));
@@ -203,9 +213,9 @@ static struct span key_of(struct check *c, struct span path, struct span version
 	return buf_view(&c->key);
 }
 
-static const struct index *index_of(const struct check *c, const struct mod_member *m)
+static struct index *index_of(const struct check *c, const struct mod_member *m)
 {
-	return m ? &c->index[m - c->t->members] : &c->work_index;
+	return m ? &c->index[m - c->t->members] : (struct index *)&c->work_index;
 }
 
 const struct mod_line *check_replacement(struct check *c, const struct mod_member *m, struct span path, struct span version)
@@ -247,21 +257,83 @@ static void fill(struct check *c, const struct modfile *m, struct index *x)
 	}
 }
 
-static void fill_required(struct check *c, const struct modfile *m)
+struct name *check_name(struct check *c, struct span path)
 {
+	struct name *n = map_get(&c->names, path);
+
+	if (n)
+		return n;
+	n = arena_alloc(&c->mem, sizeof(*n));
+	if (!n || !map_put(&c->names, path, n)) {
+		c->bad = true;
+		return NULL;
+	}
+	n->path = path;
+	return n;
+}
+
+/* "path version" as it stands in a file with one blank between, else good until the next call. */
+static struct span unit_key(struct check *c, struct span path, struct span version)
+{
+	if (path.n && version.p == path.p + path.n + 1 && path.p[path.n] == ' ')
+		return (struct span){ path.p, path.n + 1 + version.n };
+	buf_clear(&c->key);
+	buf_span(&c->key, path);
+	buf_addc(&c->key, ' ');
+	buf_span(&c->key, version);
+	c->bad |= c->key.bad;
+	return buf_view(&c->key);
+}
+
+struct unit *check_known(struct check *c, struct span path, struct span version)
+{
+	return map_get(&c->units, unit_key(c, path, version));
+}
+
+struct unit *check_unit(struct check *c, struct span path, struct span version)
+{
+	struct span key = unit_key(c, path, version);
+	struct unit *u = map_get(&c->units, key);
+
+	if (u || c->bad)
+		return u;
+	key = arena_span(&c->mem, key);
+	u = key.p ? arena_alloc(&c->mem, sizeof(*u)) : NULL;
+	if (!u || !map_put(&c->units, key, u)) {
+		c->bad = true;
+		return NULL;
+	}
+	u->key = key;
+	u->path = span_head(key, path.n);
+	u->version = span_from(key, path.n + 1);
+	u->name = check_name(c, u->path);
+	return u->name ? u : NULL;
+}
+
+static void fill_required(struct check *c, const struct modfile *m, struct index *x)
+{
+	x->require = arena_alloc(&c->mem, (m->n + 1) * sizeof(*x->require));
+	c->bad |= !x->require;
 	for (size_t i = 0; i < m->n && !c->bad; i++) {
 		const struct mod_line *l = &m->lines[i];
-		if (l->verb != MOD_REQUIRE)
-			continue;
-		char *key = check_key(&c->mem, l->path, l->version);
-		if (!key || !map_put(&c->required, span_of(key), (void *)l) || !map_put(&c->required, l->path, (void *)l))
-			c->bad = true;
+		struct unit *u = l->verb == MOD_REQUIRE ? check_unit(c, l->path, l->version) : NULL;
+		x->require[i] = u;
+		if (u)
+			u->required = u->name->required = true;
 	}
+}
+
+struct unit *check_line_unit(const struct check *c, const struct mod_member *m, const struct mod_line *l)
+{
+	return index_of(c, m)->require[l - m->mod.lines];
 }
 
 bool check_required(struct check *c, struct span path, struct span version)
 {
-	return map_get(&c->required, key_of(c, path, version)) != NULL;
+	const struct name *n = version.n ? NULL : map_get(&c->names, path);
+	const struct unit *u = version.n ? check_known(c, path, version) : NULL;
+
+	return version.n ? u && u->required : n && n->required;
 }
 
 bool check_again(const struct check *c, const struct mod_member *m)
@@ -280,21 +352,24 @@ static void fill_all(struct check *c)
 		const struct modfile *m = &c->t->members[i].mod;
 		struct span dir = span_of(c->t->members[i].dir);
 		c->index[i].again = map_get(&dirs, dir) != NULL;
+		fill_required(c, m, &c->index[i]);
 		if (c->index[i].again)
 			continue;
 		c->bad |= !map_put(&dirs, dir, &c->t->members[i]);
 		fill(c, m, &c->index[i]);
-		fill_required(c, m);
 		c->excludes |= c->index[i].excludes.count > 0;
-		if (m->module.n && !c->bad)
-			c->bad |= !map_put(&c->members, m->module, &c->t->members[i]);
+		struct name *n = m->module.n && !c->bad ? check_name(c, m->module) : NULL;
+		if (n)
+			n->member = &c->t->members[i];
 	}
 	map_free(&dirs);
 }
 
-bool check_is_member(const struct check *c, struct span path)
+const struct mod_member *check_member_of(const struct check *c, struct span path)
 {
-	return map_get(&c->members, path) != NULL;
+	const struct name *n = map_get(&c->names, path);
+
+	return n ? n->member : NULL;
 }
 
 char *check_key(struct arena *mem, struct span path, struct span version)
@@ -315,22 +390,36 @@ char *check_key(struct arena *mem, struct span path, struct span version)
 static void count(struct mod_check *o, const struct mod_source *s)
 {
 	o->files += s->text.p != NULL;
-	o->bytes += (int64_t)s->text.n;
+	o->bytes += s->size;
 }
 
 static void check_member(struct check *c, const struct mod_member *m)
 {
-	struct graph g = { 0 };
+	struct graph g = { .pruned = check_pruned(&m->mod) };
 
 	if (!m->go_mod.text.p || check_again(c, m))
 		return;
+	c->now++;
 	check_modfile(c, &m->go_mod, &m->mod, false);
 	check_go(c, &m->go_mod, &m->mod, false);
 	check_versions(c, m);
 	check_replaces(c, m->dir, &m->go_mod, &m->mod, m);
 	check_graph(c, m, &g);
 	check_sum(c, m, &g);
-	check_graph_free(&g);
+}
+
+static void say_unknown(struct check *c)
+{
+	for (const struct summary *s = c->all; s; s = s->next)
+		c->unknown += !s->known;
+	if (!c->unknown)
+		return;
+	char *text = arena_printf(
+		&c->r->mem,
+		TR("%zu go.mod files of dependencies are not in the module cache: what they require could not be looked at (`go mod download` brings them)",
+		   "模块缓存中缺少 %zu 个依赖的 go.mod：无法查看它们的要求（可用 `go mod download` 取得）"),
+		c->unknown);
+	c->bad |= !text || !list_add(&c->r->mem, &c->r->limits, text);
 }
 
 static void check_all(struct check *c)
@@ -343,21 +432,16 @@ static void check_all(struct check *c)
 		check_replaces(c, ".", &t->go_work, &t->work, NULL);
 		check_sum_file(c, &t->work_sum);
 	}
+	c->vendored = c->work && check_vendored(c, NULL);
 	for (size_t i = 0; i < t->n && !c->bad; i++)
 		check_member(c, &t->members[i]);
+	say_unknown(c);
 	if (c->work)
 		check_work(c);
 	check_vendor(c);
 	check_pins(c);
 	check_retracted(c);
 	check_netrc(c);
-	for (const struct summary *s = c->all; s; s = s->next)
-		c->unknown += !s->known;
-	if (c->unknown) {
-		char *text = arena_printf(&c->r->mem, TR("%zu go.mod files of dependencies are not in the module cache: what they require could not be looked at (`go mod download` brings them)",
-							  "模块缓存中缺少 %zu 个依赖的 go.mod：无法查看它们的要求（可用 `go mod download` 取得）"), c->unknown);
-		c->bad |= !text || !list_add(&c->r->mem, &c->r->limits, text);
-	}
 	say_rest(c);
 }
 
@@ -389,14 +473,15 @@ int mod_check(struct mod_check *o, struct err *e)
 	map_free(&c.work_index.replaces);
 	map_free(&c.work_index.excludes);
 	map_free(&c.work_paths);
-	map_free(&c.members);
-	map_free(&c.required);
+	map_free(&c.names);
+	map_free(&c.units);
 	buf_free(&c.key);
 	for (struct summary *s = c.all; s; s = s->next)
 		modfile_free(&s->mod);
 	map_free(&c.said);
-	map_free(&c.summaries);
-	map_free(&c.anywhere);
+	map_free(&c.folders);
 	arena_free(&c.mem);
+	if (c.reading < 0)
+		return err_set(e, -c.reading, "%s", c.err.msg);
 	return c.bad || c.r->lost ? err_set(e, ENOMEM, TR("no memory", "内存不足")) : 0;
 }

@@ -38,6 +38,6 @@ struct mod_check {
 	size_t allowed;           /* findings that a `tocsin:allow` comment lets pass */
 	int64_t modules, files, bytes;
 };
-/* -ENOMEM is the only error. */
+/* -ENOMEM; a go.sum too large to be held that cannot be read. */
 int mod_check(struct mod_check *c, struct err *e);
 #endif

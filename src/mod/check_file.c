@@ -48,7 +48,8 @@ static void check_excluded_line(struct check *c, const struct mod_member *m, con
 		const struct mod_line *x = check_excluded(c, by, l->path, l->version);
 		if (!x)
 			continue;
-		check_say(c, RULE_EXCLUDED, at, TR(VP " is required here, and %s:%lld excludes it", "此处要求 " VP "，而 %s:%lld 将其排除"), SPAN_ARG(l->path), SPAN_ARG(l->version), by->go_mod.shown, (long long)x->line);
+		check_say(c, RULE_EXCLUDED, at, TR(VP " is required here, and %s:%lld excludes it", "此处要求 " VP "，而 %s:%lld 将其排除"),
+			  SPAN_ARG(l->path), SPAN_ARG(l->version), by->go_mod.shown, (long long)x->line);
 		return;
 	}
 }
@@ -57,44 +58,53 @@ static void check_pseudo(struct check *c, const struct mod_line *l, struct spot 
 {
 	struct pseudo_version p;
 
-	if (l->indirect || !version_pseudo(l->version, &p) || check_is_member(c, l->path))
+	if (l->indirect || !version_pseudo(l->version, &p) || check_member_of(c, l->path))
 		return;
 	if (p.base[0])
-		check_say(c, RULE_PSEUDO, at, TR("%.*s: commit %.*s of %.4s-%.2s-%.2s, behind %s, and no release", "%.*s：提交 %.*s（%.4s-%.2s-%.2s），在 %s 之后，不是发布版本"),
+		check_say(c, RULE_PSEUDO, at,
+			  TR("%.*s: commit %.*s of %.4s-%.2s-%.2s, behind %s, and no release",
+			     "%.*s：提交 %.*s（%.4s-%.2s-%.2s），在 %s 之后，不是发布版本"),
 			  SPAN_ARG(l->path), SPAN_ARG(p.revision), p.time.p, p.time.p + 4, p.time.p + 6, p.base);
 	else
-		check_say(c, RULE_PSEUDO, at, TR("%.*s: commit %.*s of %.4s-%.2s-%.2s, without any release before it", "%.*s：提交 %.*s（%.4s-%.2s-%.2s），此前没有任何发布版本"), SPAN_ARG(l->path),
-			  SPAN_ARG(p.revision), p.time.p, p.time.p + 4, p.time.p + 6);
+		check_say(c, RULE_PSEUDO, at,
+			  TR("%.*s: commit %.*s of %.4s-%.2s-%.2s, without any release before it",
+			     "%.*s：提交 %.*s（%.4s-%.2s-%.2s），此前没有任何发布版本"),
+			  SPAN_ARG(l->path), SPAN_ARG(p.revision), p.time.p, p.time.p + 4, p.time.p + 6);
 }
 
-static void check_require(struct check *c, const struct mod_member *m, const struct mod_line *l, struct map *seen)
+static void check_require(struct check *c, const struct mod_member *m, const struct mod_line *l)
 {
 	struct spot at = { .file = &m->go_mod, .mod = &m->mod, .l = l, .column = l->version_column };
-	const struct mod_line *first = map_get(seen, l->path);
+	struct name *n = check_name_now(c, check_line_unit(c, m, l)->name);
+	const struct mod_line *first = n->required_by;
 
 	if (l->loose)
-		check_say_as(c, RULE_LOOSE, alone(c, RULE_LOOSE), at, TR("the version of %.*s is not written as go writes it, %.*s%s", "%.*s 的版本未按 go 的写法写作 %.*s%s"), SPAN_ARG(l->path), SPAN_ARG(l->version),
-			     alone_text(c));
+		check_say_as(c, RULE_LOOSE, alone(c, RULE_LOOSE), at,
+			     TR("the version of %.*s is not written as go writes it, %.*s%s", "%.*s 的版本未按 go 的写法写作 %.*s%s"),
+			     SPAN_ARG(l->path), SPAN_ARG(l->version), alone_text(c));
 	if (first && !span_eq(first->version, l->version))
-		check_say_as(c, RULE_REPEATED, alone(c, RULE_REPEATED), at, TR("%.*s is required at %.*s here and at %.*s in line %lld%s", "%.*s 在此要求 %.*s，另要求 %.*s（第 %lld 行）%s"),
+		check_say_as(c, RULE_REPEATED, alone(c, RULE_REPEATED), at,
+			     TR("%.*s is required at %.*s here and at %.*s in line %lld%s",
+				"%.*s 在此要求 %.*s，另要求 %.*s（第 %lld 行）%s"),
 			     SPAN_ARG(l->path), SPAN_ARG(l->version), SPAN_ARG(first->version), (long long)first->line, alone_text(c));
 	if (!first)
-		c->bad |= !map_put(seen, l->path, (void *)l);
+		n->required_by = l;
 	check_excluded_line(c, m, l, at);
 	check_pseudo(c, l, at);
 	if (version_incompatible(l->version) && !l->indirect)
-		check_say(c, RULE_INCOMPATIBLE, at, TR("%.*s at %.*s has no go.mod of its own", "%.*s 的 %.*s 没有自己的 go.mod"), SPAN_ARG(l->path), SPAN_ARG(l->version));
-	if (c->work && span_eq(l->version, S("v0.0.0")) && check_is_member(c, l->path) && !check_replaced(c, m, l->path, l->version))
-		check_say(c, RULE_WORK_UNPUBLISHED, at, TR("%.*s is a member of this workspace, and its v0.0.0 is on no proxy: go may ask for it, and GOWORK=off fails", "%.*s 是本工作区的成员，任何代理上都没有它的 v0.0.0：go 可能会去请求它，且 GOWORK=off 时失败"), SPAN_ARG(l->path));
+		check_say(c, RULE_INCOMPATIBLE, at, TR("%.*s at %.*s has no go.mod of its own", "%.*s 的 %.*s 没有自己的 go.mod"),
+			  SPAN_ARG(l->path), SPAN_ARG(l->version));
+	if (c->work && n->member && span_eq(l->version, S("v0.0.0")) && !check_replaced(c, m, l->path, l->version))
+		check_say(c, RULE_WORK_UNPUBLISHED, at,
+			  TR("%.*s is a member of this workspace, and its v0.0.0 is on no proxy: go may ask for it, and GOWORK=off fails",
+			     "%.*s 是本工作区的成员，任何代理上都没有它的 v0.0.0：go 可能会去请求它，且 GOWORK=off 时失败"),
+			  SPAN_ARG(l->path));
 }
 
 void check_versions(struct check *c, const struct mod_member *m)
 {
-	struct map seen = { 0 };
-
 	for (size_t i = 0; i < m->mod.n && !c->bad; i++) {
 		if (m->mod.lines[i].verb == MOD_REQUIRE)
-			check_require(c, m, &m->mod.lines[i], &seen);
+			check_require(c, m, &m->mod.lines[i]);
 	}
-	map_free(&seen);
 }

@@ -22,17 +22,28 @@ static void check_go_line(struct check *c, const struct mod_source *file, const 
 	if (!have.n)
 		return;
 	if (c->old && (dots(v) > 1 || span_find(v, S("rc")) != SPAN_NONE || span_find(v, S("beta")) != SPAN_NONE)) {
-		check_say(c, RULE_GO_FORM, at, TR("go %.*s cannot read `go %.*s`: before 1.21 such a line has two numbers", "go %.*s 读不懂 `go %.*s`：1.21 之前该行只有两个数字"), SPAN_ARG(have), SPAN_ARG(v));
+		check_say(c, RULE_GO_FORM, at,
+			  TR("go %.*s cannot read `go %.*s`: before 1.21 such a line has two numbers",
+			     "go %.*s 读不懂 `go %.*s`：1.21 之前该行只有两个数字"),
+			  SPAN_ARG(have), SPAN_ARG(v));
 		return;
 	}
 	if (goversion_compare(v, have) <= 0)
 		return;
 	if (c->old)
-		check_say_as(c, RULE_GO_NEW, SEV_WARNING, at, TR("go %.*s builds this all the same, and what is newer than it fails to compile: the file wants %.*s", "go %.*s 仍会尝试构建，但新特性无法编译：文件要求 %.*s"), SPAN_ARG(have), SPAN_ARG(v));
+		check_say_as(c, RULE_GO_NEW, SEV_WARNING, at,
+			     TR("go %.*s builds this all the same, and what is newer than it fails to compile: the file wants %.*s",
+				"go %.*s 仍会尝试构建，但新特性无法编译：文件要求 %.*s"),
+			     SPAN_ARG(have), SPAN_ARG(v));
 	else if (c->o->go_local)
-		check_say(c, RULE_GO_NEW, at, TR("go %.*s refuses this (GOTOOLCHAIN=local): the file wants %.*s", "go %.*s 会拒绝（GOTOOLCHAIN=local）：文件要求 %.*s"), SPAN_ARG(have), SPAN_ARG(v));
+		check_say(c, RULE_GO_NEW, at,
+			  TR("go %.*s refuses this (GOTOOLCHAIN=local): the file wants %.*s",
+			     "go %.*s 会拒绝（GOTOOLCHAIN=local）：文件要求 %.*s"),
+			  SPAN_ARG(have), SPAN_ARG(v));
 	else
-		check_say_as(c, RULE_GO_NEW, SEV_NOTE, at, TR("go %.*s downloads a toolchain first: the file wants %.*s", "go %.*s 会先下载工具链：文件要求 %.*s"), SPAN_ARG(have), SPAN_ARG(v));
+		check_say_as(c, RULE_GO_NEW, SEV_NOTE, at,
+			     TR("go %.*s downloads a toolchain first: the file wants %.*s", "go %.*s 会先下载工具链：文件要求 %.*s"),
+			     SPAN_ARG(have), SPAN_ARG(v));
 }
 
 /* A toolchain line belongs to go 1.21 and later; `default` says nothing, and go takes it out. */
@@ -45,7 +56,8 @@ static void check_toolchain(struct check *c, const struct mod_source *file, cons
 		return;
 	if (old || span_eq(l->version, S("default")))
 		check_say_as(c, RULE_GO_TOOLCHAIN, c->work ? SEV_WARNING : SEV_ERROR, at,
-			     old ? TR("`toolchain %.*s` says nothing beside a go line before 1.21: go wants to take it out", "go 行早于 1.21 时 `toolchain %.*s` 没有意义：go 想删除它")
+			     old ? TR("`toolchain %.*s` says nothing beside a go line before 1.21: go wants to take it out",
+				      "go 行早于 1.21 时 `toolchain %.*s` 没有意义：go 想删除它")
 				 : TR("`toolchain %.*s` says nothing: go wants to take it out", "`toolchain %.*s` 没有意义：go 想删除它"),
 			     SPAN_ARG(l->version));
 }
@@ -56,15 +68,17 @@ void check_go(struct check *c, const struct mod_source *file, const struct modfi
 		const struct mod_line *l = &m->lines[i];
 		const char *since = mod_verb_since(l->verb);
 		if (since && !check_go_at_least(c, since))
-			check_say(c, RULE_GO_FORM, (struct spot){ .file = file, .mod = m, .l = l }, TR("go %.*s cannot read `%s` lines: they came with go %s", "go %.*s 读不懂 `%s` 行：它始于 go %s"), SPAN_ARG(c->o->go),
-				  mod_verb_name(l->verb), since);
+			check_say(c, RULE_GO_FORM, (struct spot){ .file = file, .mod = m, .l = l },
+				  TR("go %.*s cannot read `%s` lines: they came with go %s", "go %.*s 读不懂 `%s` 行：它始于 go %s"),
+				  SPAN_ARG(c->o->go), mod_verb_name(l->verb), since);
 		if (l->verb == MOD_GO)
 			check_go_line(c, file, m, l);
 		if (l->verb == MOD_TOOLCHAIN)
 			check_toolchain(c, file, m, l, is_work);
 	}
 	if (!m->go.n && !m->n_problems)
-		check_say(c, RULE_GO_NONE, (struct spot){ .file = file, .mod = m, .line = 1, .column = 1 }, "%s", tx(mod_rules[RULE_GO_NONE].what));
+		check_say(c, RULE_GO_NONE, (struct spot){ .file = file, .mod = m, .line = 1, .column = 1 }, "%s",
+			  tx(mod_rules[RULE_GO_NONE].what));
 }
 
 /* ---- other files that choose a go ---- */
@@ -117,7 +131,9 @@ static void check_pin(struct check *c, const struct pin *p, struct span want, co
 		struct span v = pinned(span_cut(&rest, '\n'), p, &column);
 		line++;
 		if (v.n && older(v, want))
-			check_say(c, RULE_GO_PIN, (struct spot){ .file = &file, .line = line, .column = column }, TR("this chooses go %.*s, and %s wants %.*s", "此处选择 go %.*s，而 %s 要求 %.*s"), SPAN_ARG(v), wanted_by, SPAN_ARG(want));
+			check_say(c, RULE_GO_PIN, (struct spot){ .file = &file, .line = line, .column = column },
+				  TR("this chooses go %.*s, and %s wants %.*s", "此处选择 go %.*s，而 %s 要求 %.*s"), SPAN_ARG(v),
+				  wanted_by, SPAN_ARG(want));
 		if (line > 10000)
 			return;
 	}

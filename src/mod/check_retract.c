@@ -10,13 +10,6 @@
  * Retractions stand in the go.mod of a module's newest version. Offline that is the newest one in the module cache: what it
  * retracts was retracted by then; nothing is said of what came after it.
  */
-#define CACHED_MAX ((size_t)16 << 20)
-
-struct newest {
-	struct span path, version;
-	struct span go_mod;
-};
-
 /* A release goes before any pre-release, as for go's @latest. */
 static bool is_newer(struct span a, struct span b)
 {
@@ -27,7 +20,7 @@ static bool is_newer(struct span a, struct span b)
 	return version_compare(a, b) > 0;
 }
 
-static void newest_cached(struct check *c, struct newest *n)
+static void newest_cached(struct check *c, struct name *n)
 {
 	CLEANUP(buf_free) struct buf dir = { 0 };
 	CLEANUP(buf_free) struct buf version = { 0 };
@@ -42,57 +35,43 @@ static void newest_cached(struct check *c, struct newest *n)
 		if (!span_ends(name, S(".mod")))
 			continue;
 		buf_clear(&version);
-		if (!module_unescape_version(span_head(name, name.n - 4), &version) || !is_newer(buf_view(&version), n->version))
+		if (!module_unescape_version(span_head(name, name.n - 4), &version) || !is_newer(buf_view(&version), n->newest))
 			continue;
-		n->version = arena_span(&c->mem, buf_view(&version));
-		c->bad |= !n->version.p;
+		n->newest = arena_span(&c->mem, buf_view(&version));
+		c->bad |= !n->newest.p;
 	}
 	if (d)
 		closedir(d);
 }
 
-static void read_newest(struct check *c, struct newest *n)
+static void read_newest(struct check *c, struct name *n)
 {
-	CLEANUP(buf_free) struct buf file = { 0 };
-	CLEANUP(buf_free) struct buf text = { .max = CACHED_MAX };
-	struct err e = { 0 };
+	struct span go_mod = { 0 };
+	const struct summary *s = NULL;
 
-	if (c->o->latest) {
-		if (c->o->latest(c->o->ctx, n->path, &c->mem, &n->version, &n->go_mod) == 0)
-			return;
-		*n = (struct newest){ .path = n->path };
+	n->asked = true;
+	if (c->o->latest && c->o->latest(c->o->ctx, n->path, &c->mem, &n->newest, &go_mod) == 0) {
+		s = go_mod.n ? check_summary_of(c, go_mod) : NULL;
+	} else {
+		n->newest = (struct span){ 0 };
+		newest_cached(c, n);
+		struct unit *u = n->newest.n ? check_unit(c, n->path, n->newest) : NULL;
+		s = u ? check_cached(c, u) : NULL;
 	}
-	newest_cached(c, n);
-	if (!n->version.n || !mod_cache_file(c->o->modcache, n->path, n->version, "mod", &file) || file.bad)
-		return;
-	if (file_slurp(file.p, &text, &e) < 0) {
-		c->bad |= e.code == ENOMEM;
-		return;
-	}
-	if (span_find(buf_view(&text), S("retract")) != SPAN_NONE) {
-		n->go_mod = arena_span(&c->mem, buf_view(&text));
-		c->bad |= !n->go_mod.p;
-	}
+	n->newest_mod = s && s->known ? &s->mod : NULL;
 }
 
-static void check_line(struct check *c, const struct mod_member *m, const struct mod_line *l, const struct newest *n)
+static void check_line(struct check *c, const struct mod_member *m, const struct mod_line *l, const struct name *n)
 {
-	CLEANUP(modfile_free) struct modfile mod = { 0 };
-	struct err e;
-
-	if (!n->go_mod.n)
-		return;
-	if (modfile_read(n->go_mod, MODFILE_DEPENDENCY, &mod, &e) < 0) {
-		c->bad = true;
-		return;
-	}
-	for (size_t i = 0; i < mod.n; i++) {
-		const struct mod_line *r = &mod.lines[i];
+	for (size_t i = 0; n->newest_mod && i < n->newest_mod->n; i++) {
+		const struct mod_line *r = &n->newest_mod->lines[i];
 		struct spot at = { .file = &m->go_mod, .mod = &m->mod, .l = l, .column = l->version_column };
-		if (r->verb != MOD_RETRACT || version_compare(l->version, r->version) < 0 || version_compare(l->version, r->new_version) > 0)
+		if (r->verb != MOD_RETRACT || version_compare(l->version, r->version) < 0 ||
+		    version_compare(l->version, r->new_version) > 0)
 			continue;
 		struct span why = span_trim(r->comment);
-		check_say(c, RULE_RETRACTED, at, TR(VP " is retracted, as %.*s says%s%.*s", VP " 已被撤回（见 %.*s）%s%.*s"), SPAN_ARG(l->path), SPAN_ARG(l->version), SPAN_ARG(n->version), why.n ? TR(": ", "：") : "",
+		check_say(c, RULE_RETRACTED, at, TR(VP " is retracted, as %.*s says%s%.*s", VP " 已被撤回（见 %.*s）%s%.*s"),
+			  SPAN_ARG(l->path), SPAN_ARG(l->version), SPAN_ARG(n->newest), why.n ? TR(": ", "：") : "",
 			  SPAN_ARG(span_head(span_cut(&why, '\n'), 120)));
 		return;
 	}
@@ -100,26 +79,18 @@ static void check_line(struct check *c, const struct mod_member *m, const struct
 
 void check_retracted(struct check *c)
 {
-	struct map seen = { 0 };
-
 	for (size_t k = 0; k < c->t->n; k++) {
 		const struct mod_member *m = &c->t->members[k];
 		for (size_t i = 0; i < m->mod.n && !c->bad; i++) {
 			const struct mod_line *l = &m->mod.lines[i];
-			if (l->verb != MOD_REQUIRE || check_is_member(c, l->path) || check_replaced(c, m, l->path, l->version))
+			if (l->verb != MOD_REQUIRE)
 				continue;
-			struct newest *n = map_get(&seen, l->path);
-			if (!n) {
-				n = arena_alloc(&c->mem, sizeof(*n));
-				if (!n || !map_put(&seen, l->path, n)) {
-					c->bad = true;
-					break;
-				}
-				n->path = l->path;
+			struct name *n = check_line_unit(c, m, l)->name;
+			if (n->member || check_replaced(c, m, l->path, l->version))
+				continue;
+			if (!n->asked)
 				read_newest(c, n);
-			}
 			check_line(c, m, l, n);
 		}
 	}
-	map_free(&seen);
 }

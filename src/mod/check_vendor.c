@@ -95,7 +95,8 @@ static void read_lines(struct vendoring *v)
 		} else if (l.kind == MODULESTXT_PACKAGE && now) {
 			now->has_packages = true;
 		} else if (l.kind == MODULESTXT_PROBLEM) {
-			check_say(v->c, RULE_VENDOR_LINE, spot, TR("go passes over this line: %.*s", "go 会忽略该行：%.*s"), SPAN_ARG(span_head(l.text, 80)));
+			check_say(v->c, RULE_VENDOR_LINE, spot, TR("go passes over this line: %.*s", "go 会忽略该行：%.*s"),
+				  SPAN_ARG(span_head(l.text, 80)));
 		}
 	}
 }
@@ -110,8 +111,9 @@ static void check_requires(struct vendoring *v, const struct mod_member *m)
 			continue;
 		const struct vendored *x = module_at(v, l->path, l->version, false);
 		if (!x || !x->explicit)
-			check_say(v->c, RULE_VENDOR_REQUIRED, (struct spot){ .file = &m->go_mod, .mod = &m->mod, .l = l }, TR(VP " is required, and %s does not have it as explicit", "要求 " VP "，而 %s 未将其标为 explicit"), SPAN_ARG(l->path),
-				  SPAN_ARG(l->version), v->file->shown);
+			check_say(v->c, RULE_VENDOR_REQUIRED, (struct spot){ .file = &m->go_mod, .mod = &m->mod, .l = l },
+				  TR(VP " is required, and %s does not have it as explicit", "要求 " VP "，而 %s 未将其标为 explicit"),
+				  SPAN_ARG(l->path), SPAN_ARG(l->version), v->file->shown);
 	}
 }
 
@@ -122,11 +124,19 @@ static void check_extra(struct vendoring *v, const struct vendored *x)
 	if (!x->version.n || !x->has_packages)
 		return;
 	if (x->explicit && !check_required(v->c, x->path, x->version))
-		check_say(v->c, RULE_VENDOR_REQUIRED, at, TR(VP " is marked explicit, and no go.mod requires it", VP " 标为 explicit，但没有 go.mod 要求它"), SPAN_ARG(x->path), SPAN_ARG(x->version));
+		check_say(v->c, RULE_VENDOR_REQUIRED, at,
+			  TR(VP " is marked explicit, and no go.mod requires it", VP " 标为 explicit，但没有 go.mod 要求它"),
+			  SPAN_ARG(x->path), SPAN_ARG(x->version));
 	if (!x->explicit && v->m && check_pruned(&v->m->mod))
-		check_say(v->c, RULE_VENDOR_REQUIRED, at, TR("packages of " VP " are vendored, and go.mod does not require it", "vendor 了 " VP " 的包，但 go.mod 没有要求它"), SPAN_ARG(x->path), SPAN_ARG(x->version));
+		check_say(v->c, RULE_VENDOR_REQUIRED, at,
+			  TR("packages of " VP " are vendored, and go.mod does not require it",
+			     "vendor 了 " VP " 的包，但 go.mod 没有要求它"),
+			  SPAN_ARG(x->path), SPAN_ARG(x->version));
 	if (x->go.n && v->c->o->go.n && !v->c->old && v->c->o->go_local && goversion_compare(x->go, v->c->o->go) > 0)
-		check_say(v->c, RULE_GO_DEPENDENCY, at, TR("%.*s needs go %.*s, and go %.*s builds (GOTOOLCHAIN=local)", "%.*s 需要 go %.*s，而构建用的是 go %.*s（GOTOOLCHAIN=local）"), SPAN_ARG(x->path), SPAN_ARG(x->go), SPAN_ARG(v->c->o->go));
+		check_say(v->c, RULE_GO_DEPENDENCY, at,
+			  TR("%.*s needs go %.*s, and go %.*s builds (GOTOOLCHAIN=local)",
+			     "%.*s 需要 go %.*s，而构建用的是 go %.*s（GOTOOLCHAIN=local）"),
+			  SPAN_ARG(x->path), SPAN_ARG(x->go), SPAN_ARG(v->c->o->go));
 }
 
 /* ---- replacements ---- */
@@ -159,23 +169,29 @@ static const struct mod_line *replacement_for(struct vendoring *v, struct span p
 	return l;
 }
 
-static void check_replace_lines(struct vendoring *v, const struct mod_source *file, const struct modfile *m, const struct mod_member *member)
+static void check_replace_lines(struct vendoring *v, const struct mod_source *file, const struct modfile *m,
+				const struct mod_member *member)
 {
 	for (size_t i = 0; i < m->n && !v->c->bad; i++) {
 		const struct mod_line *l = &m->lines[i];
 		struct spot at = { .file = file, .mod = m, .l = l };
 		const struct mod_member *by;
-		if (l->verb != MOD_REPLACE || (!l->version.n && check_is_member(v->c, l->path)))
+		if (l->verb != MOD_REPLACE || (!l->version.n && check_member_of(v->c, l->path)))
 			continue;
 		const struct mod_line *r = replacement_for(v, l->path, l->version, &by);
 		const struct vendored *x = module_at(v, l->path, l->version, false);
 		if (r != l) /* another one counts, and is looked at in its turn */
 			continue;
 		if (!x || !x->replaced)
-			check_say(v->c, RULE_VENDOR_REPLACED, at, TR("%.*s is replaced here, and %s does not say so", "此处替换了 %.*s，而 %s 未注明"), SPAN_ARG(l->path), v->file->shown);
+			check_say(v->c, RULE_VENDOR_REPLACED, at,
+				  TR("%.*s is replaced here, and %s does not say so", "此处替换了 %.*s，而 %s 未注明"), SPAN_ARG(l->path),
+				  v->file->shown);
 		else if (!same_target(v, member, l, x))
-			check_say(v->c, RULE_VENDOR_REPLACED, at, TR("%.*s is replaced by %.*s %.*s, and by %.*s %.*s in %s", "%.*s 被 %.*s %.*s 替换，而记录为 %.*s %.*s（%s）"), SPAN_ARG(l->path), SPAN_ARG(l->new_path), SPAN_ARG(l->new_version),
-				  SPAN_ARG(x->new_path), SPAN_ARG(x->new_version), v->file->shown);
+			check_say(v->c, RULE_VENDOR_REPLACED, at,
+				  TR("%.*s is replaced by %.*s %.*s, and by %.*s %.*s in %s",
+				     "%.*s 被 %.*s %.*s 替换，而记录为 %.*s %.*s（%s）"),
+				  SPAN_ARG(l->path), SPAN_ARG(l->new_path), SPAN_ARG(l->new_version), SPAN_ARG(x->new_path),
+				  SPAN_ARG(x->new_version), v->file->shown);
 	}
 }
 
@@ -188,11 +204,15 @@ static void check_marked(struct vendoring *v, const struct vendored *x)
 		return;
 	const struct mod_line *r = replacement_for(v, x->path, x->version, &by);
 	if (!r)
-		check_say(v->c, RULE_VENDOR_REPLACED, at, TR("%.*s is marked as replaced, and nothing replaces it", "%.*s 标为已替换，但没有任何替换"), SPAN_ARG(x->path));
+		check_say(v->c, RULE_VENDOR_REPLACED, at,
+			  TR("%.*s is marked as replaced, and nothing replaces it", "%.*s 标为已替换，但没有任何替换"), SPAN_ARG(x->path));
 	else if (x->version.n && !r->version.n && !same_target(v, by, r, x))
 		/* go before 1.20 or so refuses this; later ones build what lies there. */
-		check_say_as(v->c, RULE_VENDOR_REPLACED, v->c->old ? SEV_ERROR : SEV_WARNING, at, TR("%.*s is marked as replaced by %.*s %.*s, and %.*s %.*s replaces it", "%.*s 标为由 %.*s %.*s 替换，而实际由 %.*s %.*s 替换"), SPAN_ARG(x->path),
-			     SPAN_ARG(x->new_path), SPAN_ARG(x->new_version), SPAN_ARG(r->new_path), SPAN_ARG(r->new_version));
+		check_say_as(v->c, RULE_VENDOR_REPLACED, v->c->old ? SEV_ERROR : SEV_WARNING, at,
+			     TR("%.*s is marked as replaced by %.*s %.*s, and %.*s %.*s replaces it",
+				"%.*s 标为由 %.*s %.*s 替换，而实际由 %.*s %.*s 替换"),
+			     SPAN_ARG(x->path), SPAN_ARG(x->new_path), SPAN_ARG(x->new_version), SPAN_ARG(r->new_path),
+			     SPAN_ARG(r->new_version));
 }
 
 /* ---- both modes ---- */
@@ -223,7 +243,7 @@ void check_vendor(struct check *c)
 	if (c->bad)
 		return;
 	if (c->work) {
-		if (check_vendored(c, NULL))
+		if (c->vendored)
 			check_folder(c, &c->t->work_modules_txt, NULL);
 		return;
 	}

@@ -34,7 +34,13 @@ static const struct dl_symbol symbols[] = {
 
 static const char *const files[] = { "libcrypto.so.3", "libcrypto.so.1.1", "libcrypto.so", NULL };
 static struct dl_library libcrypto = {
-	.name = "libcrypto", .files = files, .debian = "libssl3", .fedora = "openssl-libs", .alpine = "libcrypto3", .arch = "openssl", .symbols = symbols,
+	.name = "libcrypto",
+	.files = files,
+	.debian = "libssl3",
+	.fedora = "openssl-libs",
+	.alpine = "libcrypto3",
+	.arch = "openssl",
+	.symbols = symbols,
 	.n = ARRAY_LEN(symbols),
 };
 DL_NOTE("libcrypto.so.3", "signatures", "Signatures of modules and of the checksum database");
@@ -76,8 +82,11 @@ static int identify(struct key *k, const char *name, struct err *e)
 		return 0;
 	}
 	key_free(k);
-	return err_set(e, EKEYREJECTED, TR("%s: only Ed25519 and ECDSA P-256 keys are used here; make one with: openssl genpkey -algorithm ed25519 -out key.pem",
-					  "%s：此处只支持 Ed25519 和 ECDSA P-256 密钥；生成方法：openssl genpkey -algorithm ed25519 -out key.pem"), name);
+	return err_set(
+		e, EKEYREJECTED,
+		TR("%s: only Ed25519 and ECDSA P-256 keys are used here; make one with: openssl genpkey -algorithm ed25519 -out key.pem",
+		   "%s：此处只支持 Ed25519 和 ECDSA P-256 密钥；生成方法：openssl genpkey -algorithm ed25519 -out key.pem"),
+		name);
 }
 
 struct asked {
@@ -100,20 +109,35 @@ static int give_password(char *to, int size, int writing, void *ctx)
 
 static int no_key(struct span pem, const char *name, const struct asked *a, struct err *e)
 {
-	if (span_find(pem, S("BEGIN ENCRYPTED SIGSTORE PRIVATE KEY")) != SPAN_NONE || span_find(pem, S("BEGIN ENCRYPTED COSIGN PRIVATE KEY")) != SPAN_NONE)
-		return err_set(e, EKEYREJECTED, TR("%s is a key in cosign's own encrypted format: use a PKCS #8 key (openssl genpkey), which cosign can import too",
-						  "%s 是 cosign 自有加密格式的密钥：请使用 PKCS #8 密钥（openssl genpkey），cosign 也可导入"), name);
+	if (span_find(pem, S("BEGIN ENCRYPTED SIGSTORE PRIVATE KEY")) != SPAN_NONE ||
+	    span_find(pem, S("BEGIN ENCRYPTED COSIGN PRIVATE KEY")) != SPAN_NONE)
+		return err_set(
+			e, EKEYREJECTED,
+			TR("%s is a key in cosign's own encrypted format: use a PKCS #8 key (openssl genpkey), which cosign can import too",
+			   "%s 是 cosign 自有加密格式的密钥：请使用 PKCS #8 密钥（openssl genpkey），cosign 也可导入"),
+			name);
 	if (a->asked && !a->password)
-		return err_set(e, EACCES, TR("%s is encrypted: give its password with --password env:NAME or file:PATH", "%s 已加密：请用 --password env:名称 或 file:路径 提供口令"), name);
+		return err_set(e, EACCES,
+			       TR("%s is encrypted: give its password with --password env:NAME or file:PATH",
+				  "%s 已加密：请用 --password env:名称 或 file:路径 提供口令"),
+			       name);
 	if (a->asked)
 		return err_set(e, EACCES, TR("%s cannot be decrypted: is the password right?", "无法解密 %s：口令是否正确？"), name);
 	if (span_find(pem, S("-----BEGIN OPENSSH PRIVATE KEY")) != SPAN_NONE || span_starts(pem, S("ssh-")))
-		return err_set(e, EKEYREJECTED, TR("%s is an OpenSSH key: a PEM key is needed; make one with: openssl genpkey -algorithm ed25519 -out key.pem",
-						  "%s 是 OpenSSH 密钥：需要 PEM 密钥；生成方法：openssl genpkey -algorithm ed25519 -out key.pem"), name);
+		return err_set(
+			e, EKEYREJECTED,
+			TR("%s is an OpenSSH key: a PEM key is needed; make one with: openssl genpkey -algorithm ed25519 -out key.pem",
+			   "%s 是 OpenSSH 密钥：需要 PEM 密钥；生成方法：openssl genpkey -algorithm ed25519 -out key.pem"),
+			name);
 	if (span_find(pem, S("BEGIN CERTIFICATE")) != SPAN_NONE)
-		return err_set(e, EKEYREJECTED, TR("%s is a certificate: take its key with: openssl x509 -pubkey -noout -in %s", "%s 是证书：取出公钥：openssl x509 -pubkey -noout -in %s"), name, name);
-	return err_set(e, EKEYREJECTED, TR("%s holds no key in PEM (a text that begins with -----BEGIN PUBLIC KEY----- or -----BEGIN PRIVATE KEY-----)",
-					  "%s 中没有 PEM 密钥（以 -----BEGIN PUBLIC KEY----- 或 -----BEGIN PRIVATE KEY----- 开头的文本）"), name);
+		return err_set(e, EKEYREJECTED,
+			       TR("%s is a certificate: take its key with: openssl x509 -pubkey -noout -in %s",
+				  "%s 是证书：取出公钥：openssl x509 -pubkey -noout -in %s"),
+			       name, name);
+	return err_set(e, EKEYREJECTED,
+		       TR("%s holds no key in PEM (a text that begins with -----BEGIN PUBLIC KEY----- or -----BEGIN PRIVATE KEY-----)",
+			  "%s 中没有 PEM 密钥（以 -----BEGIN PUBLIC KEY----- 或 -----BEGIN PRIVATE KEY----- 开头的文本）"),
+		       name);
 }
 
 int key_read(struct span pem, const char *name, const char *password, struct key *ret, struct err *e)
@@ -130,7 +154,8 @@ int key_read(struct span pem, const char *name, const char *password, struct key
 	BIO *b = ossl.BIO_new_mem_buf(pem.n ? pem.p : "", (int)pem.n);
 	if (!b)
 		return err_set(e, ENOMEM, TR("no memory", "内存不足"));
-	ret->pkey = ret->private_ ? ossl.PEM_read_bio_PrivateKey(b, NULL, give_password, &a) : ossl.PEM_read_bio_PUBKEY(b, NULL, give_password, &a);
+	ret->pkey = ret->private_ ? ossl.PEM_read_bio_PrivateKey(b, NULL, give_password, &a)
+				  : ossl.PEM_read_bio_PUBKEY(b, NULL, give_password, &a);
 	ossl.BIO_free(b);
 	ossl.ERR_clear_error();
 	return ret->pkey ? identify(ret, name, e) : no_key(pem, name, &a, e);
@@ -149,7 +174,8 @@ int key_of_ed25519(const unsigned char raw[32], struct key *ret, struct err *e)
 	memcpy(der + sizeof(ed25519_head), raw, 32);
 	ret->pkey = ossl.d2i_PUBKEY(NULL, &p, sizeof(der));
 	ossl.ERR_clear_error();
-	return ret->pkey ? identify(ret, "Ed25519", e) : err_set(e, ENOMEM, TR("libcrypto cannot use an Ed25519 key", "libcrypto 无法使用 Ed25519 密钥"));
+	return ret->pkey ? identify(ret, "Ed25519", e)
+			 : err_set(e, ENOMEM, TR("libcrypto cannot use an Ed25519 key", "libcrypto 无法使用 Ed25519 密钥"));
 }
 
 void key_free(struct key *k)
@@ -180,7 +206,9 @@ int key_sign(const struct key *k, struct span message, struct buf *ret, struct e
 	ossl.EVP_MD_CTX_free(c);
 	ossl.ERR_clear_error();
 	if (!good)
-		return err_set(e, EIO, "%s", k->private_ ? TR("libcrypto could not sign", "libcrypto 无法签名") : TR("a public key cannot sign: give the private one", "公钥不能签名：请提供私钥"));
+		return err_set(e, EIO, "%s",
+			       k->private_ ? TR("libcrypto could not sign", "libcrypto 无法签名")
+					   : TR("a public key cannot sign: give the private one", "公钥不能签名：请提供私钥"));
 	buf_add(ret, sig, n);
 	return ret->bad ? err_set(e, ENOMEM, TR("no memory", "内存不足")) : 0;
 }
@@ -191,7 +219,8 @@ int key_verify(const struct key *k, struct span message, struct span signature, 
 	int r = c ? ossl.EVP_DigestVerifyInit(c, NULL, digest(k), NULL, k->pkey) : 0;
 
 	if (r == 1)
-		r = ossl.EVP_DigestVerify(c, (const unsigned char *)(signature.p ? signature.p : ""), signature.n, (const unsigned char *)(message.p ? message.p : ""), message.n) == 1;
+		r = ossl.EVP_DigestVerify(c, (const unsigned char *)(signature.p ? signature.p : ""), signature.n,
+					  (const unsigned char *)(message.p ? message.p : ""), message.n) == 1;
 	else
 		r = err_set(e, ENOMEM, TR("libcrypto could not start to check a signature", "libcrypto 无法开始校验签名"));
 	ossl.EVP_MD_CTX_free(c);

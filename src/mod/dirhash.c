@@ -210,7 +210,8 @@ void dir_list_free_cleanup(struct dir_list *l)
 	dir_list_free(l);
 }
 
-static int hash_file(int dirfd, const char *dir, const char *name, unsigned char *block, size_t size, unsigned char sum[SHA256_SIZE], struct err *e)
+static int hash_file(int dirfd, const char *dir, const char *name, unsigned char *block, size_t size, unsigned char sum[SHA256_SIZE],
+		     struct err *e)
 {
 	int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct sha256 s;

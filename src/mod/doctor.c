@@ -164,7 +164,7 @@ const char *doctor_origin(const struct doctor *d, const char *name)
 
 	if (origin && !strcmp(origin, "environment"))
 		return TR("the environment", "环境变量");
-	return origin && !strcmp(origin, "default") ? TR("go's default", "go 的默认值") : "go env -w";
+	return origin && !strcmp(origin, "default") ? TR("go's default", "默认值") : "go env -w";
 }
 
 bool doctor_flag(const struct doctor *d, const char *name, struct span *value)
@@ -206,7 +206,9 @@ bool doctor_probe(struct doctor *d, enum doctor_asked asked, size_t entry, const
 		return false;
 	}
 	struct doctor_probe *p = &d->probes[d->n_probes++];
-	*p = (struct doctor_probe){ .asked = asked, .entry = entry, .shown = url_shown(&d->report->mem, span_of(url)), .g = { .url = url, .max = ANSWER_MAX } };
+	*p = (struct doctor_probe){
+		.asked = asked, .entry = entry, .shown = url_shown(&d->report->mem, span_of(url)), .g = { .url = url, .max = ANSWER_MAX }
+	};
 	d->report->lost |= !p->shown;
 	p->g.head = asked == ASKED_TOOLCHAIN;
 	p->g.straight = asked == ASKED_HTTP_PROXY;
@@ -236,8 +238,14 @@ static bool tick(void *ctx)
 void doctor_ask(struct doctor *d, int64_t limit_ns, struct err *e, int *ret)
 {
 	bool login = !d->env.auth || !strstr(d->env.auth, "off");
-	const struct net_options o = { .netrc = login ? buf_view(&d->netrc) : (struct span){ 0 }, .netrc_old = doctor_go(d, "1.24") < 0, .look = true,
-				       .connect_ns = limit_ns, .total_ns = limit_ns, .max_parallel = PROBES_AT_ONCE, .stop = tick, .ctx = d };
+	const struct net_options o = { .netrc = login ? buf_view(&d->netrc) : (struct span){ 0 },
+				       .netrc_old = doctor_go(d, "1.24") < 0,
+				       .look = true,
+				       .connect_ns = limit_ns,
+				       .total_ns = limit_ns,
+				       .max_parallel = PROBES_AT_ONCE,
+				       .stop = tick,
+				       .ctx = d };
 	size_t n = d->n_probes - d->round;
 	CLEANUP(mem_free) struct net_get *all = n ? mem_zalloc(n * sizeof(*all)) : NULL;
 	CLEANUP(net_close) struct net *net = NULL;
@@ -264,8 +272,11 @@ void doctor_ask(struct doctor *d, int64_t limit_ns, struct err *e, int *ret)
 
 enum cause doctor_transport_cause(enum transport t)
 {
-	static const enum cause causes[] = { [TRANSPORT_DNS] = CAUSE_MOD_DNS, [TRANSPORT_CONNECT] = CAUSE_MOD_CONNECT, [TRANSPORT_TLS] = CAUSE_MOD_TLS,
-					     [TRANSPORT_TIMEOUT] = CAUSE_MOD_TIMEOUT, [TRANSPORT_RESET] = CAUSE_MOD_CONNECT };
+	static const enum cause causes[] = { [TRANSPORT_DNS] = CAUSE_MOD_DNS,
+					     [TRANSPORT_CONNECT] = CAUSE_MOD_CONNECT,
+					     [TRANSPORT_TLS] = CAUSE_MOD_TLS,
+					     [TRANSPORT_TIMEOUT] = CAUSE_MOD_TIMEOUT,
+					     [TRANSPORT_RESET] = CAUSE_MOD_CONNECT };
 
 	return (size_t)t < ARRAY_LEN(causes) && t != TRANSPORT_OK ? causes[t] : CAUSE_MOD_PROXY;
 }
@@ -321,7 +332,8 @@ static void judge_go(struct doctor *d)
 		for (size_t i = 0; i < d->tree.n; i++)
 			if (d->tree.members[i].mod.n_problems) {
 				const struct mod_problem *p = d->tree.members[i].mod.problems;
-				struct finding *f = doctor_error(d, DOCTOR_GO, CAUSE_MOD_SYNTAX, NULL, "%s:%lld: %s", d->tree.members[i].go_mod.shown, (long long)p->line, p->text);
+				struct finding *f = doctor_error(d, DOCTOR_GO, CAUSE_MOD_SYNTAX, NULL, "%s:%lld: %s",
+								 d->tree.members[i].go_mod.shown, (long long)p->line, p->text);
 				if (f) {
 					f->file = span_of(doctor_text(d, "%s", d->tree.members[i].go_mod.shown));
 					f->line = (int)p->line;
@@ -337,15 +349,16 @@ static int open_all(struct doctor *d, struct err *e)
 		return err_set(e, errno, TR("open '%s': %m", "无法打开“%s”：%m"), d->o->dir);
 	int r = mod_env_read(NULL, d->o->dir, &d->env, e);
 	if (r == -ENOENT || r == -EACCES) {
-		doctor_error(d, DOCTOR_GO, CAUSE_PROC_NOT_FOUND, TR("install Go, or add its bin folder to PATH", "请安装 Go，或把它的 bin 目录加入 PATH"), "%s", e->msg);
+		doctor_error(d, DOCTOR_GO, CAUSE_PROC_NOT_FOUND,
+			     TR("install Go, or add its bin folder to PATH", "请安装 Go，或把它的 bin 目录加入 PATH"), "%s", e->msg);
 		return 1;
 	}
 	if (r < 0)
 		return r;
 	d->has_env = true;
-	r = mod_tree_open(d->o->dir, d->env.gowork, &d->tree, e);
+	r = mod_tree_open_flags(d->o->dir, d->env.gowork, d->env.flags, &d->tree, e);
 	d->has_tree = r == 0;
-	return r == -ENOENT ? 0 : r;
+	return r == -ENOENT || r == -EINVAL ? 0 : r; /* of GOFLAGS it is said there */
 }
 
 static int examine(struct doctor *d, struct err *e)
@@ -365,7 +378,8 @@ static int examine(struct doctor *d, struct err *e)
 	}
 	judge_go(d);
 	if (r < 0) /* libcurl is not there */
-		doctor_warn(d, DOCTOR_NETWORK, CAUSE_MOD_CONNECT, TR("install it to have the proxies asked", "安装后即可探测各代理"), "%s", net.msg);
+		doctor_warn(d, DOCTOR_NETWORK, CAUSE_MOD_CONNECT, TR("install it to have the proxies asked", "安装后即可探测各代理"), "%s",
+			    net.msg);
 	doctor_proxy_judge(d);
 	doctor_mirrors(d);
 	doctor_sumdb_judge(d);

@@ -8,7 +8,18 @@
 #include "parse/goproxy.h"
 
 /* The environment of the module layer, examined before it fails. Nothing that is told holds a password, a token or a user's name. */
-enum doctor_group { DOCTOR_GO, DOCTOR_PROXY, DOCTOR_SUMDB, DOCTOR_PRIVATE, DOCTOR_LOGIN, DOCTOR_NETWORK, DOCTOR_GIT, DOCTOR_CACHE, DOCTOR_TOOLCHAIN, DOCTOR_GROUPS };
+enum doctor_group {
+	DOCTOR_GO,
+	DOCTOR_PROXY,
+	DOCTOR_SUMDB,
+	DOCTOR_PRIVATE,
+	DOCTOR_LOGIN,
+	DOCTOR_NETWORK,
+	DOCTOR_GIT,
+	DOCTOR_CACHE,
+	DOCTOR_TOOLCHAIN,
+	DOCTOR_GROUPS
+};
 const char *doctor_group_word(enum doctor_group g);  /* "proxy" */
 const char *doctor_group_title(enum doctor_group g); /* for people, in their language */
 

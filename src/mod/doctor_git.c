@@ -59,9 +59,14 @@ static bool judge_there(struct doctor *d)
 	}
 	const char *why = r < 0 ? e.msg : TR("`git --version` fails", "`git --version` 失败");
 	if (must_go_direct(d))
-		doctor_error(d, DOCTOR_GIT, CAUSE_MOD_VCS, TR("install git: modules are fetched from their repositories here", "请安装 git：此处有模块要从其代码仓库获取"), "%s", why);
+		doctor_error(d, DOCTOR_GIT, CAUSE_MOD_VCS,
+			     TR("install git: modules are fetched from their repositories here",
+				"请安装 git：此处有模块要从其代码仓库获取"),
+			     "%s", why);
 	else if (may_go_direct(d))
-		doctor_warn(d, DOCTOR_GIT, CAUSE_MOD_VCS, TR("install git, or end GOPROXY without direct", "请安装 git，或在 GOPROXY 中去掉 direct"), TR("%s; what no proxy has cannot be fetched", "%s；代理没有的模块将无法获取"), why);
+		doctor_warn(d, DOCTOR_GIT, CAUSE_MOD_VCS,
+			    TR("install git, or end GOPROXY without direct", "请安装 git，或在 GOPROXY 中去掉 direct"),
+			    TR("%s; what no proxy has cannot be fetched", "%s；代理没有的模块将无法获取"), why);
 	else
 		doctor_ok(d, DOCTOR_GIT, TR("%s; it is not needed: nothing comes direct", "%s；不需要它：没有模块直接获取"), why);
 	return false;
@@ -92,7 +97,8 @@ static struct span host_of_url(struct span url)
 
 static bool is_ssh(struct span url)
 {
-	return span_starts(url, S("ssh://")) || span_starts(url, S("git+ssh://")) || (span_find(url, S("://")) == SPAN_NONE && span_chr(url, '@') != SPAN_NONE);
+	return span_starts(url, S("ssh://")) || span_starts(url, S("git+ssh://")) ||
+	       (span_find(url, S("://")) == SPAN_NONE && span_chr(url, '@') != SPAN_NONE);
 }
 
 /* url.BASE.insteadOf=PREFIX: the longest PREFIX of this host's address; absent: none. */
@@ -152,7 +158,8 @@ static void judge_known(struct gitting *g, struct span host)
 	if (own_ssh(g) || name[0] == '-')
 		return;
 	if (mod_ask(words, NULL, "/", LIMIT, &got, NULL) < 0) {
-		doctor_error(g->d, DOCTOR_GIT, CAUSE_MOD_VCS, TR("install openssh-client", "请安装 openssh-client"), TR("git would go to %s by ssh, and there is no ssh", "git 会通过 ssh 访问 %s，但没有安装 ssh"), name);
+		doctor_error(g->d, DOCTOR_GIT, CAUSE_MOD_VCS, TR("install openssh-client", "请安装 openssh-client"),
+			     TR("git would go to %s by ssh, and there is no ssh", "git 会通过 ssh 访问 %s，但没有安装 ssh"), name);
 		return;
 	}
 	bool known = got.status == 0 && got.out.len;
@@ -162,8 +169,14 @@ static void judge_known(struct gitting *g, struct span host)
 	if (known)
 		doctor_ok(g->d, DOCTOR_GIT, TR("the ssh key of %s is known", "已知 %s 的 ssh 主机密钥"), name);
 	else
-		doctor_error(g->d, DOCTOR_GIT, CAUSE_MOD_VCS, doctor_text(g->d, TR("compare its fingerprint, then: ssh-keyscan %s >> ~/.ssh/known_hosts", "核对指纹后执行：ssh-keyscan %s >> ~/.ssh/known_hosts"), name),
-			     TR("the ssh key of %s is not in known_hosts: git may not ask, and fails with \"Host key verification failed\"", "known_hosts 中没有 %s 的 ssh 主机密钥：git 不能询问，会以 “Host key verification failed” 失败"), name);
+		doctor_error(g->d, DOCTOR_GIT, CAUSE_MOD_VCS,
+			     doctor_text(g->d,
+					 TR("compare its fingerprint, then: ssh-keyscan %s >> ~/.ssh/known_hosts",
+					    "核对指纹后执行：ssh-keyscan %s >> ~/.ssh/known_hosts"),
+					 name),
+			     TR("the ssh key of %s is not in known_hosts: git may not ask, and fails with \"Host key verification failed\"",
+				"known_hosts 中没有 %s 的 ssh 主机密钥：git 不能询问，会以 “Host key verification failed” 失败"),
+			     name);
 }
 
 static bool netrc_has(const struct doctor *d, struct span host)
@@ -182,14 +195,23 @@ static void judge_host(struct gitting *g, struct span host, bool private_)
 	struct span to = url.bad ? (struct span){ 0 } : rewritten(g, buf_view(&url));
 	const char *shown = to.p ? url_shown(&g->d->report->mem, to) : NULL;
 	if (to.p) {
-		doctor_ok(g->d, DOCTOR_GIT, TR("insteadOf: %.*s is fetched from %s", "insteadOf：%.*s 改从 %s 获取"), SPAN_ARG(host), shown ? shown : "");
+		doctor_ok(g->d, DOCTOR_GIT, TR("insteadOf: %.*s is fetched from %s", "insteadOf：%.*s 改从 %s 获取"), SPAN_ARG(host),
+			  shown ? shown : "");
 		if (is_ssh(to))
 			judge_known(g, host_of_url(to));
 		return;
 	}
 	if (private_ && !has_helper(g, host) && !netrc_has(g->d, host))
-		doctor_warn(g->d, DOCTOR_GIT, CAUSE_MOD_VCS, doctor_text(g->d, TR("a netrc line for %.*s, git's credential.helper, or ssh: git config --global url.\"git@%.*s:\".insteadOf \"https://%.*s/\"", "为 %.*s 写一行 netrc、配置 git 的 credential.helper，或改用 ssh：git config --global url.\"git@%.*s:\".insteadOf \"https://%.*s/\""), SPAN_ARG(host), SPAN_ARG(host), SPAN_ARG(host)),
-			    TR("%.*s is fetched by https, and git has no credentials for it; go forbids it to ask", "%.*s 通过 https 获取，而 git 没有它的凭据；go 禁止 git 询问"), SPAN_ARG(host));
+		doctor_warn(
+			g->d, DOCTOR_GIT, CAUSE_MOD_VCS,
+			doctor_text(
+				g->d,
+				TR("a netrc line for %.*s, git's credential.helper, or ssh: git config --global url.\"git@%.*s:\".insteadOf \"https://%.*s/\"",
+				   "为 %.*s 写一行 netrc、配置 git 的 credential.helper，或改用 ssh：git config --global url.\"git@%.*s:\".insteadOf \"https://%.*s/\""),
+				SPAN_ARG(host), SPAN_ARG(host), SPAN_ARG(host)),
+			TR("%.*s is fetched by https, and git has no credentials for it; go forbids it to ask",
+			   "%.*s 通过 https 获取，而 git 没有它的凭据；go 禁止 git 询问"),
+			SPAN_ARG(host));
 }
 
 static void judge_hosts(struct gitting *g)
@@ -215,9 +237,13 @@ static void judge_prompts(struct doctor *d)
 	const char *prompt = getenv("GIT_TERMINAL_PROMPT"), *ssh = getenv("GIT_SSH_COMMAND");
 
 	if (prompt && !strcmp(prompt, "1"))
-		doctor_warn(d, DOCTOR_GIT, CAUSE_MOD_VCS, TR("unset it: go sets it to 0", "请取消它：go 会自行设为 0"), TR("GIT_TERMINAL_PROMPT=1: git may stop and wait for a password, without end in CI", "GIT_TERMINAL_PROMPT=1：git 可能停下等待输入密码，在 CI 中会一直等待"));
+		doctor_warn(d, DOCTOR_GIT, CAUSE_MOD_VCS, TR("unset it: go sets it to 0", "请取消它：go 会自行设为 0"),
+			    TR("GIT_TERMINAL_PROMPT=1: git may stop and wait for a password, without end in CI",
+			       "GIT_TERMINAL_PROMPT=1：git 可能停下等待输入密码，在 CI 中会一直等待"));
 	if (ssh && *ssh && !strcasestr(ssh, "BatchMode"))
-		doctor_warn(d, DOCTOR_GIT, CAUSE_MOD_VCS, TR("add -o BatchMode=yes to it", "请在其中加上 -o BatchMode=yes"), TR("GIT_SSH_COMMAND has no BatchMode: ssh may stop and wait for a password", "GIT_SSH_COMMAND 未设置 BatchMode：ssh 可能停下等待输入密码"));
+		doctor_warn(d, DOCTOR_GIT, CAUSE_MOD_VCS, TR("add -o BatchMode=yes to it", "请在其中加上 -o BatchMode=yes"),
+			    TR("GIT_SSH_COMMAND has no BatchMode: ssh may stop and wait for a password",
+			       "GIT_SSH_COMMAND 未设置 BatchMode：ssh 可能停下等待输入密码"));
 }
 
 void doctor_git_judge(struct doctor *d)

@@ -18,7 +18,8 @@ static const char *const mirrors[] = { "https://goproxy.cn", "https://mirrors.al
 static size_t google(const struct doctor *d)
 {
 	for (size_t i = 0; i < d->n_entries; i++) {
-		if (!d->entries[i].e.unreachable && d->entries[i].e.kind == GOPROXY_URL && span_eq(d->entries[i].e.host, S("proxy.golang.org")))
+		if (!d->entries[i].e.unreachable && d->entries[i].e.kind == GOPROXY_URL &&
+		    span_eq(d->entries[i].e.host, S("proxy.golang.org")))
 			return i;
 	}
 	return SIZE_MAX;
@@ -52,7 +53,8 @@ static bool is_good(const struct doctor_probe *p)
 bool doctor_mirrors_wanted(const struct doctor *d)
 {
 	size_t i = google(d);
-	const struct doctor_probe *p = i == SIZE_MAX ? NULL : doctor_answer(d, ASKED_LIST, i), *sum = doctor_answer(d, ASKED_SUMDB, SIZE_MAX);
+	const struct doctor_probe *p = i == SIZE_MAX ? NULL : doctor_answer(d, ASKED_LIST, i),
+				  *sum = doctor_answer(d, ASKED_SUMDB, SIZE_MAX);
 	bool sum_fails = sum && sum->g.transport != TRANSPORT_OK && !strncmp(d->env.sumdb, "sum.golang.org", 14);
 
 	if (!p)
@@ -85,7 +87,8 @@ static const char *better_list(struct doctor *d, size_t at, bool fast_first)
 static void propose(struct doctor *d, size_t at, const struct doctor_probe *best, const char *why)
 {
 	const struct doctor_probe *one = doctor_answer(d, ASKED_MIRROR, 0);
-	const char *list = better_list(d, at, best == one), *proxy = mod_env_origin(&d->env, "GOPROXY"), *sum = mod_env_origin(&d->env, "GOSUMDB"), *fix;
+	const char *list = better_list(d, at, best == one), *proxy = mod_env_origin(&d->env, "GOPROXY"),
+		   *sum = mod_env_origin(&d->env, "GOSUMDB"), *fix;
 	bool exported = (proxy && !strcmp(proxy, "environment")) || (sum && !strcmp(sum, "environment")) || !strcmp(d->env.env_file, "off");
 	char took[24];
 
@@ -94,8 +97,15 @@ static void propose(struct doctor *d, size_t at, const struct doctor_probe *best
 	if (list)
 		fix = doctor_text(d, "%s GOPROXY='%s' GOSUMDB=" GOSUMDB_THERE, exported ? "export" : "go env -w", list);
 	else
-		fix = doctor_text(d, TR("put %s in place of proxy.golang.org, and set GOSUMDB=" GOSUMDB_THERE, "请用 %s 替换 proxy.golang.org，并设置 GOSUMDB=" GOSUMDB_THERE), mirrors[best != one]);
-	doctor_warn(d, DOCTOR_PROXY, CAUSE_MOD_TIMEOUT, fix, TR("%s; %s answers in %s: use the mirrors (a mirror can withhold modules, but go.sum and the checksum database show it when it changes one)", "%s；%s 用时 %s 即有回应：建议使用镜像（镜像可能缺少模块，但若篡改内容，会被 go.sum 和校验和数据库发现）"), why, best->shown, took);
+		fix = doctor_text(d,
+				  TR("put %s in place of proxy.golang.org, and set GOSUMDB=" GOSUMDB_THERE,
+				     "请用 %s 替换 proxy.golang.org，并设置 GOSUMDB=" GOSUMDB_THERE),
+				  mirrors[best != one]);
+	doctor_warn(
+		d, DOCTOR_PROXY, CAUSE_MOD_TIMEOUT, fix,
+		TR("%s; %s answers in %s: use the mirrors (a mirror can withhold modules, but go.sum and the checksum database show it when it changes one)",
+		   "%s；%s 用时 %s 即有回应：建议使用镜像（镜像可能缺少模块，但若篡改内容，会被 go.sum 和校验和数据库发现）"),
+		why, best->shown, took);
 }
 
 void doctor_mirrors(struct doctor *d)
@@ -116,7 +126,12 @@ void doctor_mirrors(struct doctor *d)
 	if (!is_good(p))
 		propose(d, at, best, TR("proxy.golang.org cannot be used from here", "此处无法使用 proxy.golang.org"));
 	else if (p->g.total_ns > SLOW && p->g.total_ns > TIMES * best->g.total_ns)
-		propose(d, at, best, doctor_text(d, TR("proxy.golang.org is much slower from here (%s)", "此处访问 proxy.golang.org 慢得多（%s）"), slow));
+		propose(d, at, best,
+			doctor_text(d, TR("proxy.golang.org is much slower from here (%s)", "此处访问 proxy.golang.org 慢得多（%s）"),
+				    slow));
 	else
-		doctor_ok(d, DOCTOR_PROXY, TR("no mirror is needed: proxy.golang.org took %s, the best mirror %s", "无需更换镜像：proxy.golang.org 用时 %s，最快的镜像 %s"), slow, fast);
+		doctor_ok(d, DOCTOR_PROXY,
+			  TR("no mirror is needed: proxy.golang.org took %s, the best mirror %s",
+			     "无需更换镜像：proxy.golang.org 用时 %s，最快的镜像 %s"),
+			  slow, fast);
 }

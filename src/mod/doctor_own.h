@@ -8,8 +8,10 @@
 
 /* One thing looked at. A wrong one is a finding too; NULL only for want of memory. fix: NULL: the cause's own. */
 void doctor_ok(struct doctor *d, enum doctor_group g, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-struct finding *doctor_warn(struct doctor *d, enum doctor_group g, enum cause c, const char *fix, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-struct finding *doctor_error(struct doctor *d, enum doctor_group g, enum cause c, const char *fix, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+struct finding *doctor_warn(struct doctor *d, enum doctor_group g, enum cause c, const char *fix, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+struct finding *doctor_error(struct doctor *d, enum doctor_group g, enum cause c, const char *fix, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
 /* A text in the report's memory, "" when there is none left (and that is remembered). */
 const char *doctor_text(struct doctor *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 const char *doctor_clean(struct doctor *d, struct span s); /* foreign text, printable, on one line */

@@ -6,59 +6,17 @@
 #include "base/mem.h"
 #include "mod/cache.h"
 #include "mod/doctor_own.h"
+#include "mod/toolchain.h"
 #include "parse/version.h"
-
-struct wish {
-	struct span version;  /* the newest of all go and toolchain lines: "1.24.0"; absent: nobody wants anything */
-	const char *file;     /* where it stands */
-	int64_t line;
-	bool toolchain_line, three; /* 1.24.0, which go before 1.21 refuses */
-};
-
-static void wants(struct wish *w, struct span v, const char *file, const struct modfile *m, enum mod_verb verb)
-{
-	if (!goversion_valid(v) || (w->version.n && goversion_compare(v, w->version) <= 0))
-		return;
-	*w = (struct wish){ .version = v, .file = file, .toolchain_line = verb == MOD_TOOLCHAIN, .three = !span_eq(v, goversion_language(v)) };
-	for (size_t i = 0; i < m->n; i++) {
-		if (m->lines[i].verb == verb)
-			w->line = m->lines[i].line;
-	}
-}
 
 static struct wish wish_of(const struct doctor *d)
 {
-	struct wish w = { 0 };
-
-	if (!d->has_tree)
-		return w;
-	if (d->tree.go_work.text.p) {
-		wants(&w, d->tree.work.go, d->tree.go_work.shown, &d->tree.work, MOD_GO);
-		wants(&w, goversion_of_toolchain(d->tree.work.toolchain), d->tree.go_work.shown, &d->tree.work, MOD_TOOLCHAIN);
-	}
-	for (size_t i = 0; i < d->tree.n; i++) {
-		const struct mod_member *m = &d->tree.members[i];
-		wants(&w, m->mod.go, m->go_mod.shown, &m->mod, MOD_GO);
-		if (!d->tree.go_work.text.p)
-			wants(&w, goversion_of_toolchain(m->mod.toolchain), m->go_mod.shown, &m->mod, MOD_TOOLCHAIN);
-	}
-	return w;
+	return d->has_tree ? toolchain_wish(&d->tree) : (struct wish){ 0 };
 }
 
-/* Which release GOTOOLCHAIN and the lines come to; absent: the installed one will do, or must. */
 static struct span other_go(const struct doctor *d, const struct wish *w)
 {
-	struct span mode = span_of(d->env.toolchain), named = span_cut(&mode, '+');
-
-	if (doctor_go(d, "1.21") < 0)
-		return (struct span){ 0 };
-	struct span forced = goversion_of_toolchain(named);
-	const struct span have = goversion_of_toolchain(span_of(d->env.version));
-	struct span best = forced.n && (!mode.n || goversion_compare(forced, have) > 0) ? forced : (struct span){ 0 };
-	bool may = span_eq(mode, S("auto")) || span_eq(mode, S("path")) || span_eq(named, S("auto")) || span_eq(named, S("path"));
-	if (may && w->version.n && have.n && goversion_compare(w->version, best.n ? best : have) > 0)
-		best = w->version;
-	return best.n && !span_eq(best, have) ? best : (struct span){ 0 };
+	return toolchain_other(w, d->env.toolchain, d->env.version);
 }
 
 static const char *module_version(struct doctor *d, struct span v)
@@ -78,7 +36,8 @@ static bool is_here(struct doctor *d, struct span v)
 	CLEANUP(buf_free) struct buf dir = { 0 };
 	const char *version = module_version(d, v);
 
-	return mod_cache_dir(d->env.modcache, S("golang.org/toolchain"), span_of(version), &dir) && !dir.bad && access(buf_str(&dir), F_OK) == 0;
+	return mod_cache_dir(d->env.modcache, S("golang.org/toolchain"), span_of(version), &dir) && !dir.bad &&
+	       access(buf_str(&dir), F_OK) == 0;
 }
 
 void doctor_toolchain_ask(struct doctor *d)
@@ -96,7 +55,8 @@ void doctor_toolchain_ask(struct doctor *d)
 			continue;
 		while (base.n && base.p[base.n - 1] == '/')
 			base.n--;
-		const char *url = arena_printf(&d->report->mem, "%.*s/golang.org/toolchain/@v/%s.zip", SPAN_ARG(base), module_version(d, v));
+		const char *url =
+			arena_printf(&d->report->mem, "%.*s/golang.org/toolchain/@v/%s.zip", SPAN_ARG(base), module_version(d, v));
 		d->report->lost |= !url;
 		if (url)
 			doctor_probe(d, ASKED_TOOLCHAIN, i, url);
@@ -134,16 +94,42 @@ static void judge_download(struct doctor *d, const struct wish *w, struct span v
 	if (is_here(d, v)) {
 		doctor_ok(d, DOCTOR_TOOLCHAIN, TR("go%.*s is used, from the module cache", "使用模块缓存中的 go%.*s"), SPAN_ARG(v));
 	} else if (path_only(d)) {
-		place(d, doctor_warn(d, DOCTOR_TOOLCHAIN, CAUSE_BUILD_TOOLCHAIN, install, TR("go%.*s is needed; GOTOOLCHAIN=%s takes it from PATH only", "需要 go%.*s；GOTOOLCHAIN=%s 只从 PATH 中查找"), SPAN_ARG(v), d->env.toolchain), w);
+		place(d,
+		      doctor_warn(d, DOCTOR_TOOLCHAIN, CAUSE_BUILD_TOOLCHAIN, install,
+				  TR("go%.*s is needed; GOTOOLCHAIN=%s takes it from PATH only",
+				     "需要 go%.*s；GOTOOLCHAIN=%s 只从 PATH 中查找"),
+				  SPAN_ARG(v), d->env.toolchain),
+		      w);
 	} else if (!strcmp(d->env.sumdb, "off")) {
-		place(d, doctor_error(d, DOCTOR_TOOLCHAIN, CAUSE_BUILD_TOOLCHAIN, install, TR("go%.*s would have to be downloaded, and GOSUMDB=off forbids that", "需要下载 go%.*s，但 GOSUMDB=off 禁止下载工具链"), SPAN_ARG(v)), w);
+		place(d,
+		      doctor_error(d, DOCTOR_TOOLCHAIN, CAUSE_BUILD_TOOLCHAIN, install,
+				   TR("go%.*s would have to be downloaded, and GOSUMDB=off forbids that",
+				      "需要下载 go%.*s，但 GOSUMDB=off 禁止下载工具链"),
+				   SPAN_ARG(v)),
+		      w);
 	} else if (d->o->offline) {
-		place(d, doctor_warn(d, DOCTOR_TOOLCHAIN, CAUSE_BUILD_TOOLCHAIN, install, TR("go%.*s would have to be downloaded through GOPROXY", "需要通过 GOPROXY 下载 go%.*s"), SPAN_ARG(v)), w);
+		place(d,
+		      doctor_warn(d, DOCTOR_TOOLCHAIN, CAUSE_BUILD_TOOLCHAIN, install,
+				  TR("go%.*s would have to be downloaded through GOPROXY", "需要通过 GOPROXY 下载 go%.*s"), SPAN_ARG(v)),
+		      w);
 	} else if (from) {
-		place(d, doctor_warn(d, DOCTOR_TOOLCHAIN, CAUSE_BUILD_TOOLCHAIN, doctor_text(d, TR("%s, so that builds do not wait for some 70 MB", "%s，以免构建时等待下载约 70 MB"), install), TR("go%.*s would be downloaded from %s", "go%.*s 将从 %s 下载"), SPAN_ARG(v), from), w);
+		place(d,
+		      doctor_warn(d, DOCTOR_TOOLCHAIN, CAUSE_BUILD_TOOLCHAIN,
+				  doctor_text(d, TR("%s, so that builds do not wait for some 70 MB", "%s，以免构建时等待下载约 70 MB"),
+					      install),
+				  TR("go%.*s would be downloaded from %s", "go%.*s 将从 %s 下载"), SPAN_ARG(v), from),
+		      w);
 	} else {
-		place(d, doctor_error(d, DOCTOR_TOOLCHAIN, CAUSE_BUILD_TOOLCHAIN, language ? doctor_text(d, TR("no release has that name: write %.*s.0 in %s", "没有该名称的发布版：应写 %.*s.0（%s）"), SPAN_ARG(v), w->file ? w->file : "go.mod") : install,
-				      TR("go%.*s is needed, and nobody in GOPROXY serves it", "需要 go%.*s，但 GOPROXY 中没有来源提供它"), SPAN_ARG(v)), w);
+		place(d,
+		      doctor_error(d, DOCTOR_TOOLCHAIN, CAUSE_BUILD_TOOLCHAIN,
+				   language ? doctor_text(d,
+							  TR("no release has that name: write %.*s.0 in %s",
+							     "没有该名称的发布版：应写 %.*s.0（%s）"),
+							  SPAN_ARG(v), w->file ? w->file : "go.mod")
+					    : install,
+				   TR("go%.*s is needed, and nobody in GOPROXY serves it", "需要 go%.*s，但 GOPROXY 中没有来源提供它"),
+				   SPAN_ARG(v)),
+		      w);
 	}
 }
 
@@ -152,13 +138,31 @@ static void judge_old(struct doctor *d, const struct wish *w)
 	const char *install = doctor_text(d, TR("install Go %.*s", "请安装 Go %.*s"), SPAN_ARG(w->version));
 
 	if (doctor_go(d, "1.21") < 0 && w->toolchain_line)
-		place(d, doctor_error(d, DOCTOR_TOOLCHAIN, CAUSE_BUILD_TOOLCHAIN, install, TR("%s cannot read a toolchain line, and go%.*s is wanted", "%s 不识别 toolchain 行，而这里需要 go%.*s"), d->env.version, SPAN_ARG(w->version)), w);
+		place(d,
+		      doctor_error(d, DOCTOR_TOOLCHAIN, CAUSE_BUILD_TOOLCHAIN, install,
+				   TR("%s cannot read a toolchain line, and go%.*s is wanted", "%s 不识别 toolchain 行，而这里需要 go%.*s"),
+				   d->env.version, SPAN_ARG(w->version)),
+		      w);
 	else if (doctor_go(d, "1.21") < 0 && !w->three)
-		place(d, doctor_warn(d, DOCTOR_TOOLCHAIN, CAUSE_BUILD_TOOLCHAIN, install, TR("%s is older than go %.*s: it builds what it can, and new parts of the language fail", "%s 低于要求的 go %.*s：它会尽力构建，但新的语言特性会失败"), d->env.version, SPAN_ARG(w->version)), w);
+		place(d,
+		      doctor_warn(d, DOCTOR_TOOLCHAIN, CAUSE_BUILD_TOOLCHAIN, install,
+				  TR("%s is older than go %.*s: it builds what it can, and new parts of the language fail",
+				     "%s 低于要求的 go %.*s：它会尽力构建，但新的语言特性会失败"),
+				  d->env.version, SPAN_ARG(w->version)),
+		      w);
 	else if (doctor_go(d, "1.21") < 0)
-		place(d, doctor_error(d, DOCTOR_TOOLCHAIN, CAUSE_BUILD_TOOLCHAIN, install, TR("%s cannot read the line go %.*s, which has three numbers", "%s 无法识别带三段版本号的 go %.*s 行"), d->env.version, SPAN_ARG(w->version)), w);
+		place(d,
+		      doctor_error(d, DOCTOR_TOOLCHAIN, CAUSE_BUILD_TOOLCHAIN, install,
+				   TR("%s cannot read the line go %.*s, which has three numbers", "%s 无法识别带三段版本号的 go %.*s 行"),
+				   d->env.version, SPAN_ARG(w->version)),
+		      w);
 	else
-		place(d, doctor_error(d, DOCTOR_TOOLCHAIN, CAUSE_BUILD_TOOLCHAIN, install, TR("%s is older than go %.*s, and GOTOOLCHAIN=%s forbids another one: go refuses to build", "%s 低于要求的 go %.*s，而 GOTOOLCHAIN=%s 禁止换用其他版本：go 拒绝构建"), d->env.version, SPAN_ARG(w->version), d->env.toolchain), w);
+		place(d,
+		      doctor_error(d, DOCTOR_TOOLCHAIN, CAUSE_BUILD_TOOLCHAIN, install,
+				   TR("%s is older than go %.*s, and GOTOOLCHAIN=%s forbids another one: go refuses to build",
+				      "%s 低于要求的 go %.*s，而 GOTOOLCHAIN=%s 禁止换用其他版本：go 拒绝构建"),
+				   d->env.version, SPAN_ARG(w->version), d->env.toolchain),
+		      w);
 }
 
 void doctor_toolchain_judge(struct doctor *d)
@@ -172,7 +176,8 @@ void doctor_toolchain_judge(struct doctor *d)
 	else if (w.version.n && doctor_go(d, wanted) < 0)
 		judge_old(d, &w);
 	else if (w.version.n)
-		doctor_ok(d, DOCTOR_TOOLCHAIN, TR("%s satisfies go %s%s%s", "%s 满足 go %s%s%s"), d->env.version, wanted, *d->env.toolchain ? "; GOTOOLCHAIN=" : "", d->env.toolchain);
+		doctor_ok(d, DOCTOR_TOOLCHAIN, TR("%s satisfies go %s%s%s", "%s 满足 go %s%s%s"), d->env.version, wanted,
+			  *d->env.toolchain ? "; GOTOOLCHAIN=" : "", d->env.toolchain);
 	else
 		doctor_ok(d, DOCTOR_TOOLCHAIN, "%s%s%s", d->env.version, *d->env.toolchain ? "; GOTOOLCHAIN=" : "", d->env.toolchain);
 }

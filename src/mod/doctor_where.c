@@ -137,7 +137,8 @@ static bool is_cached(const struct doctor *d, const struct doctor_module *x)
 	CLEANUP(buf_free) struct buf dir = { 0 };
 	CLEANUP(buf_free) struct buf zip = { 0 };
 
-	if (!mod_cache_dir(d->env.modcache, x->path, x->version, &dir) || !mod_cache_file(d->env.modcache, x->path, x->version, "zip", &zip))
+	if (!mod_cache_dir(d->env.modcache, x->path, x->version, &dir) ||
+	    !mod_cache_file(d->env.modcache, x->path, x->version, "zip", &zip))
 		return false;
 	return !dir.bad && !zip.bad && (access(buf_str(&zip), F_OK) == 0 || access(buf_str(&dir), F_OK) == 0);
 }
@@ -164,7 +165,8 @@ static struct span host_of(struct span path)
 
 static void direct(struct doctor *d, struct doctor_module *x)
 {
-	const char *no = govcs_refusal(&d->report->mem, span_of(d->env.vcs), x->path, goprivate_matches(span_of(d->env.private_), x->path), "git");
+	const char *no =
+		govcs_refusal(&d->report->mem, span_of(d->env.vcs), x->path, goprivate_matches(span_of(d->env.private_), x->path), "git");
 
 	x->from = no ? FROM_REFUSED : FROM_DIRECT;
 	x->place = no ? doctor_text(d, "%s", no) : doctor_clean(d, host_of(x->path));
@@ -201,7 +203,10 @@ static bool by_entry(struct doctor *d, struct doctor_module *x, size_t i)
 		if (asked && !p->answers && (p->e.any_error || doctor_next(d, i) == SIZE_MAX))
 			return false;
 		if (asked && !p->answers) {
-			refuse(d, x, doctor_text(d, TR("%s does not serve, and `,` goes on only after 404", "%s 不可用，而“,”只在 404 时转到下一个"), p->shown));
+			refuse(d, x,
+			       doctor_text(d,
+					   TR("%s does not serve, and `,` goes on only after 404", "%s 不可用，而“,”只在 404 时转到下一个"),
+					   p->shown));
 			return true;
 		}
 		break;
@@ -250,9 +255,11 @@ void doctor_where(struct doctor *d)
 	}
 	if (!refused)
 		return;
-	struct finding *f = doctor_error(d, DOCTOR_PROXY, CAUSE_MOD_CACHE_MISSING, TR("see the table: each has its reason", "见下表：每个模块都给出了原因"),
-					 refused > 1 ? TR("%zu modules cannot be had, among them %.*s %.*s: %s", "%zu 个模块无法获得，例如 %.*s %.*s：%s") : TR("%zu module cannot be had: %.*s %.*s: %s", "%zu 个模块无法获得：%.*s %.*s：%s"),
-					 refused, SPAN_ARG(first->path), SPAN_ARG(first->version), first->place);
+	struct finding *f = doctor_error(
+		d, DOCTOR_PROXY, CAUSE_MOD_CACHE_MISSING, TR("see the table: each has its reason", "见下表：每个模块都给出了原因"),
+		refused > 1 ? TR("%zu modules cannot be had, among them %.*s %.*s: %s", "%zu 个模块无法获得，例如 %.*s %.*s：%s")
+			    : TR("%zu module cannot be had: %.*s %.*s: %s", "%zu 个模块无法获得：%.*s %.*s：%s"),
+		refused, SPAN_ARG(first->path), SPAN_ARG(first->version), first->place);
 	if (f)
 		f->package = arena_span(&d->report->mem, first->path);
 }

@@ -55,8 +55,10 @@ static const char *behind(const struct goproxy_entry *list, size_t n, size_t i)
 	if (last)
 		return TR("nobody comes behind it: what it does not have is an error", "其后没有别的来源：它没有的模块即为错误");
 	return list[i].any_error
-		       ? TR("`|`: after any error, also when it is down, the next is asked", "“|”：出现任何错误（包括不可用）都会转到下一个")
-		       : TR("`,`: the next is asked only when it says 404 or 410; when it is down or says anything else, go gives up", "“,”：仅当它返回 404 或 410 时才问下一个；它不可用或返回其他错误时，go 直接放弃");
+		       ? TR("`|`: after any error, also when it is down, the next is asked",
+			    "“|”：出现任何错误（包括不可用）都会转到下一个")
+		       : TR("`,`: the next is asked only when it says 404 or 410; when it is down or says anything else, go gives up",
+			    "“,”：仅当它返回 404 或 410 时才问下一个；它不可用或返回其他错误时，go 直接放弃");
 }
 
 const char *goproxy_explain(struct arena *mem, const struct goproxy_entry *list, size_t n, size_t i)
@@ -64,13 +66,17 @@ const char *goproxy_explain(struct arena *mem, const struct goproxy_entry *list,
 	const struct goproxy_entry *g = &list[i];
 
 	if (g->unreachable)
-		return TR("never asked: it stands behind direct or off, which end the list", "永远不会被问到：它位于 direct 或 off 之后，列表到那里就结束了");
+		return TR("never asked: it stands behind direct or off, which end the list",
+			  "永远不会被问到：它位于 direct 或 off 之后，列表到那里就结束了");
 	switch (g->kind) {
 	case GOPROXY_DIRECT:
-		return i ? TR("what nobody before it has is fetched from its own repository, by git or what GOVCS allows", "前面都没有的模块，直接从其代码仓库获取（git 或 GOVCS 允许的工具）")
-			 : TR("each module is fetched from its own repository, by git or what GOVCS allows", "每个模块都直接从其代码仓库获取（git 或 GOVCS 允许的工具）");
+		return i ? TR("what nobody before it has is fetched from its own repository, by git or what GOVCS allows",
+			      "前面都没有的模块，直接从其代码仓库获取（git 或 GOVCS 允许的工具）")
+			 : TR("each module is fetched from its own repository, by git or what GOVCS allows",
+			      "每个模块都直接从其代码仓库获取（git 或 GOVCS 允许的工具）");
 	case GOPROXY_OFF:
-		return i ? TR("what nobody before it has is refused", "前面都没有的模块将被拒绝") : TR("nothing is downloaded: only the cache and vendor/ serve", "不下载任何内容：只使用缓存和 vendor/");
+		return i ? TR("what nobody before it has is refused", "前面都没有的模块将被拒绝")
+			 : TR("nothing is downloaded: only the cache and vendor/ serve", "不下载任何内容：只使用缓存和 vendor/");
 	case GOPROXY_BAD:
 		return TR("go refuses it, and with it the whole list", "go 不接受它，整个列表因此无效");
 	case GOPROXY_FILE:
@@ -106,10 +112,15 @@ const char *govcs_refusal(struct arena *mem, struct span rules, struct span path
 	while (rules.n) {
 		struct span rule = span_trim(span_cut(&rules, ',')), tools = rule, pattern = span_trim(span_cut(&tools, ':'));
 		if (!pattern.n || !span_trim(tools).n)
-			return arena_printf(mem, TR("GOVCS is malformed: \"%.*s\" is not PATTERN:TOOLS", "GOVCS 格式有误：“%.*s”不是 模式:工具"), SPAN_ARG(rule));
+			return arena_printf(mem,
+					    TR("GOVCS is malformed: \"%.*s\" is not PATTERN:TOOLS", "GOVCS 格式有误：“%.*s”不是 模式:工具"),
+					    SPAN_ARG(rule));
 		if (!rule_applies(pattern, path, private_))
 			continue;
-		return tool_listed(tools, span_of(vcs)) ? NULL : arena_printf(mem, TR("GOVCS rule %.*s does not allow %s", "GOVCS 规则 %.*s 不允许 %s"), SPAN_ARG(rule), vcs);
+		return tool_listed(tools, span_of(vcs))
+			       ? NULL
+			       : arena_printf(mem, TR("GOVCS rule %.*s does not allow %s", "GOVCS 规则 %.*s 不允许 %s"), SPAN_ARG(rule),
+					      vcs);
 	}
 	if (private_ || !strcmp(vcs, "git") || !strcmp(vcs, "hg"))
 		return NULL;
@@ -121,11 +132,62 @@ const char *govcs_refusal(struct arena *mem, struct span rules, struct span path
 bool doctor_public_issuer(const char *issuer)
 {
 	static const char *const names[] = {
-		"Google Trust Services", "Let's Encrypt", "ISRG", "DigiCert", "GlobalSign", "Sectigo", "USERTRUST", "COMODO", "Amazon", "Microsoft Corporation",
-		"Cloudflare", "GeoTrust", "RapidSSL", "Thawte", "TrustAsia", "WoTrus", "CFCA", "China Financial", "ZeroSSL", "Entrust", "GoDaddy", "Starfield",
-		"IdenTrust", "SSL Corp", "Buypass", "Actalis", "QuoVadis", "Certum", "Asseco", "Unizeto", "GDCA", "Global Digital Cybersecurity", "iTrusChina", "vTrus",
-		"SHECA", "UniTrust", "Baltimore", "Certainly", "HARICA", "Hellenic Academic", "SwissSign", "TeliaSonera", "Telia", "D-Trust", "T-Systems", "SECOM", "NetLock",
-		"Secure Site", "Encryption Everywhere", "BJCA", "Beijing Certificate", "Apple Public", "Fastly", "Gandi", "sslTrus", "DNSPod",
+		"Google Trust Services",
+		"Let's Encrypt",
+		"ISRG",
+		"DigiCert",
+		"GlobalSign",
+		"Sectigo",
+		"USERTRUST",
+		"COMODO",
+		"Amazon",
+		"Microsoft Corporation",
+		"Cloudflare",
+		"GeoTrust",
+		"RapidSSL",
+		"Thawte",
+		"TrustAsia",
+		"WoTrus",
+		"CFCA",
+		"China Financial",
+		"ZeroSSL",
+		"Entrust",
+		"GoDaddy",
+		"Starfield",
+		"IdenTrust",
+		"SSL Corp",
+		"Buypass",
+		"Actalis",
+		"QuoVadis",
+		"Certum",
+		"Asseco",
+		"Unizeto",
+		"GDCA",
+		"Global Digital Cybersecurity",
+		"iTrusChina",
+		"vTrus",
+		"SHECA",
+		"UniTrust",
+		"Baltimore",
+		"Certainly",
+		"HARICA",
+		"Hellenic Academic",
+		"SwissSign",
+		"TeliaSonera",
+		"Telia",
+		"D-Trust",
+		"T-Systems",
+		"SECOM",
+		"NetLock",
+		"Secure Site",
+		"Encryption Everywhere",
+		"BJCA",
+		"Beijing Certificate",
+		"Apple Public",
+		"Fastly",
+		"Gandi",
+		"sslTrus",
+		"DNSPod",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -147,7 +209,8 @@ static bool is_address(struct span host)
 bool doctor_private_host(struct span host)
 {
 	/* RFC 6762 appendix G, RFC 8375, ICANN's .internal, and what companies use. */
-	static const char *const ends[] = { "internal", "local", "lan", "corp", "intranet", "intra", "private", "localdomain", "home", "localhost", "domain", "office" };
+	static const char *const ends[] = { "internal", "local",       "lan",  "corp",      "intranet", "intra",
+					    "private",  "localdomain", "home", "localhost", "domain",   "office" };
 	static const char *const inner[] = { "internal", "intranet", "intra", "corp", "private" };
 	size_t port = span_rchr(host, ':');
 	struct span name = port == SPAN_NONE ? host : span_head(host, port);

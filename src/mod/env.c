@@ -32,7 +32,13 @@ int mod_ask(const char *const *args, const char *const *env, const char *dir, in
 		return no_memory(e);
 	if (r)
 		return err_set(e, r, TR("'%s' was not found on PATH", "在 PATH 中找不到“%s”"), args[0]);
-	const struct ask a = { .path = buf_str(&path), .args = args, .env = env, .dir = dir, .until = time_mono() + limit_ns, .out_max = OUT_MAX, .err_max = 4096 };
+	const struct ask a = { .path = buf_str(&path),
+			       .args = args,
+			       .env = env,
+			       .dir = dir,
+			       .until = time_mono() + limit_ns,
+			       .out_max = OUT_MAX,
+			       .err_max = 4096 };
 	return ask_run(&a, ret, e);
 }
 
@@ -141,7 +147,10 @@ static int take_toolchain(struct mod_env *m, struct err *e)
 	if (!v.n)
 		v = line_value(buf_view(&root), "GOTOOLCHAIN");
 	if (!v.n)
-		v = goversion_compare(goversion_of_toolchain(span_of(m->version)), S("1.21")) < 0 && span_starts(span_of(m->version), S("go")) ? S("") : S("auto");
+		v = goversion_compare(goversion_of_toolchain(span_of(m->version)), S("1.21")) < 0 &&
+				    span_starts(span_of(m->version), S("go"))
+			    ? S("")
+			    : S("auto");
 	m->toolchain = arena_str(&m->mem, v);
 	if (s)
 		s->value = m->toolchain;
@@ -173,10 +182,11 @@ static void take_names(struct mod_env *m)
 	const struct {
 		const char **to, *name;
 	} names[] = {
-		{ &m->version, "GOVERSION" }, { &m->gomod, "GOMOD" }, { &m->gowork, "GOWORK" }, { &m->modcache, "GOMODCACHE" }, { &m->cache, "GOCACHE" },
-		{ &m->gopath, "GOPATH" }, { &m->goroot, "GOROOT" }, { &m->env_file, "GOENV" }, { &m->proxy, "GOPROXY" }, { &m->sumdb, "GOSUMDB" },
-		{ &m->private_, "GOPRIVATE" }, { &m->noproxy, "GONOPROXY" }, { &m->nosumdb, "GONOSUMDB" }, { &m->insecure, "GOINSECURE" },
-		{ &m->vcs, "GOVCS" }, { &m->auth, "GOAUTH" }, { &m->flags, "GOFLAGS" },
+		{ &m->version, "GOVERSION" }, { &m->gomod, "GOMOD" },         { &m->gowork, "GOWORK" },      { &m->modcache, "GOMODCACHE" },
+		{ &m->cache, "GOCACHE" },     { &m->gopath, "GOPATH" },       { &m->goroot, "GOROOT" },      { &m->env_file, "GOENV" },
+		{ &m->proxy, "GOPROXY" },     { &m->sumdb, "GOSUMDB" },       { &m->private_, "GOPRIVATE" }, { &m->noproxy, "GONOPROXY" },
+		{ &m->nosumdb, "GONOSUMDB" }, { &m->insecure, "GOINSECURE" }, { &m->vcs, "GOVCS" },          { &m->auth, "GOAUTH" },
+		{ &m->flags, "GOFLAGS" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -204,9 +214,11 @@ static int read_env(const char *dir, struct mod_env *m, struct err *e)
 	static const char *const env[] = { "GOTOOLCHAIN=local", NULL };
 	CLEANUP(answer_free) struct answer got = { 0 };
 	/* Named, for then go makes no temporary folder, which may be what is wrong. */
-	const char *const args[] = { m->go, "env", "-json", "GOVERSION", "GOMOD", "GOWORK", "GOMODCACHE", "GOCACHE", "GOPATH", "GOROOT", "GOENV", "GOPROXY", "GOSUMDB",
-				     "GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOINSECURE", "GOVCS", "GOAUTH", "GOFLAGS", "GOTOOLCHAIN", "GOTMPDIR", "GOHOSTOS", "GOHOSTARCH",
-				     "GOOS", "GOARCH", "GO111MODULE", "GOCACHEPROG", "GODEBUG", "GOEXPERIMENT", "CGO_ENABLED", "CC", NULL };
+	const char *const args[] = { m->go,       "env",          "-json",       "GOVERSION", "GOMOD",   "GOWORK",      "GOMODCACHE",
+				     "GOCACHE",   "GOPATH",       "GOROOT",      "GOENV",     "GOPROXY", "GOSUMDB",     "GOPRIVATE",
+				     "GONOPROXY", "GONOSUMDB",    "GOINSECURE",  "GOVCS",     "GOAUTH",  "GOFLAGS",     "GOTOOLCHAIN",
+				     "GOTMPDIR",  "GOHOSTOS",     "GOHOSTARCH",  "GOOS",      "GOARCH",  "GO111MODULE", "GOCACHEPROG",
+				     "GODEBUG",   "GOEXPERIMENT", "CGO_ENABLED", "CC",        NULL };
 
 	int r = mod_ask(args, env, dir, ENV_LIMIT, &got, e);
 	if (r < 0)

@@ -17,6 +17,7 @@ void fetches_begin(struct fetches *f, const char *proxy, int64_t now)
 	map_clear(&f->urls);
 	f->n_open = 0;
 	f->moved = now;
+	f->middle = false;
 	buf_clear(&f->line);
 }
 
@@ -110,7 +111,8 @@ static struct served *served_at(struct fetches *f, struct span module, struct sp
 	size_t at = key.bad ? 0 : (size_t)(uintptr_t)map_get(&f->by_module, buf_view(&key));
 	if (at)
 		return &f->served[at - 1];
-	if (key.bad || !module.n || (f->n_served == f->cap_served && !mem_grow(&f->served, &f->cap_served, f->n_served, sizeof(*f->served))))
+	if (key.bad || !module.n ||
+	    (f->n_served == f->cap_served && !mem_grow(&f->served, &f->cap_served, f->n_served, sizeof(*f->served))))
 		return NULL;
 	struct served *s = &f->served[f->n_served];
 	*s = (struct served){ arena_str(&f->mem, buf_view(&key)), arena_str(&f->mem, module), arena_str(&f->mem, version), NULL, -1 };
@@ -125,7 +127,8 @@ static struct served *served_by(struct fetches *f, struct span url)
 	CLEANUP(buf_free) struct buf module = { 0 };
 	CLEANUP(buf_free) struct buf version = { 0 };
 
-	return blame_module(url, mirror_base(f->proxy, url), &module, &version) ? served_at(f, buf_view(&module), buf_view(&version)) : NULL;
+	return blame_module(url, mirror_base(f->proxy, url), &module, &version) ? served_at(f, buf_view(&module), buf_view(&version))
+										: NULL;
 }
 
 static void serve(struct fetches *f, struct span url)
@@ -249,8 +252,10 @@ static bool may_become_ours(struct span part)
 
 static void take_line(struct fetches *f, struct span line, int64_t now, fetches_pass_fn *pass, void *ctx)
 {
-	struct span bare = span_trim(line);
+	struct span bare = line;
 
+	while (bare.n && (bare.p[bare.n - 1] == '\n' || bare.p[bare.n - 1] == '\r'))
+		bare.n--; /* what is indented is what git or a server said */
 	if (!is_ours(bare)) {
 		pass(ctx, line);
 		return;
@@ -266,6 +271,11 @@ void fetches_feed(struct fetches *f, struct span bytes, int64_t now, fetches_pas
 		size_t nl = span_chr(bytes, '\n');
 		struct span piece = nl == SPAN_NONE ? bytes : span_head(bytes, nl + 1);
 		bytes = span_from(bytes, piece.n);
+		if (f->middle) {
+			pass(ctx, piece);
+			f->middle = nl == SPAN_NONE;
+			continue;
+		}
 		if (!f->line.len && nl != SPAN_NONE) {
 			take_line(f, piece, now, pass, ctx);
 			continue;
@@ -275,12 +285,14 @@ void fetches_feed(struct fetches *f, struct span bytes, int64_t now, fetches_pas
 			pass(ctx, buf_view(&f->line));
 			pass(ctx, piece);
 			buf_clear(&f->line);
+			f->middle = nl == SPAN_NONE;
 		} else if (nl != SPAN_NONE) {
 			take_line(f, buf_view(&f->line), now, pass, ctx);
 			buf_clear(&f->line);
 		} else if (f->line.len > LINE_MAX_HELD || !may_become_ours(buf_view(&f->line))) {
 			pass(ctx, buf_view(&f->line));
 			buf_clear(&f->line);
+			f->middle = true;
 		}
 	}
 }
@@ -307,7 +319,8 @@ static int64_t partial_size(const char *zip)
 	DIR *list = path.bad ? NULL : opendir(buf_str(&path));
 	while (list && (d = readdir(list))) {
 		struct span name = span_of(d->d_name);
-		if (span_starts(name, base) && span_ends(name, S(".tmp")) && fstatat(dirfd(list), d->d_name, &st, 0) == 0 && st.st_size > most)
+		if (span_starts(name, base) && span_ends(name, S(".tmp")) && fstatat(dirfd(list), d->d_name, &st, 0) == 0 &&
+		    st.st_size > most)
 			most = st.st_size;
 	}
 	if (list)
@@ -366,6 +379,15 @@ const struct fetch *fetches_oldest(const struct fetches *f)
 		if (!old || f->open[i]->moved < old->moved)
 			old = f->open[i];
 	return old;
+}
+
+const struct fetch *fetches_lost(const struct fetches *f)
+{
+	for (size_t i = 0; i < f->n_open; i++) {
+		if (f->open[i]->zip && f->open[i]->status == 200)
+			return f->open[i];
+	}
+	return NULL;
 }
 
 /*

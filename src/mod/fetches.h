@@ -34,6 +34,7 @@ struct fetches {
 	int64_t bytes;         /* of all zips that came */
 	int64_t requests, moved;
 	struct buf line;       /* what has no end yet */
+	bool middle;           /* the begin of this line was passed on: its rest is too */
 	bool broken;           /* no memory: from here on nothing is known */
 };
 /* An attempt begins; what was under way is forgotten. */
@@ -55,6 +56,8 @@ void fetches_appeared(struct fetches *f, struct span module, struct span version
 void fetches_look(struct fetches *f, int64_t now);
 /* The one that has waited longest without a sign of life; NULL: none is under way. */
 const struct fetch *fetches_oldest(const struct fetches *f);
+/* A zip whose answer was good, and that never came to the cache: go could not use it. NULL: none. */
+const struct fetch *fetches_lost(const struct fetches *f);
 /* One that has waited for limit, while the others have moved on or wait too; NULL: none. */
 const struct fetch *fetches_hung(const struct fetches *f, int64_t now, int64_t limit);
 void fetches_free(struct fetches *f);

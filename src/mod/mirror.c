@@ -61,16 +61,19 @@ static const char *refusal(const struct mirror_env *env)
 	struct goproxy_entry e;
 
 	if (!all_in(env->private_, env->noproxy))
-		return TR("no mirror is asked: GONOPROXY does not have all that GOPRIVATE has, so GOPROXY serves private modules, and their names would be shown to others",
-			  "不使用镜像：GONOPROXY 未包含 GOPRIVATE 的全部内容，私有模块由 GOPROXY 提供，其名称会暴露给他人");
+		return TR(
+			"No mirror is asked: GONOPROXY does not have all that GOPRIVATE has, so GOPROXY serves private modules, and their names would be shown to others",
+			"不使用镜像：GONOPROXY 未包含 GOPRIVATE 的全部内容，私有模块由 GOPROXY 提供，其名称会暴露给他人");
 	if (!all_in(env->nosumdb, env->noproxy))
-		return TR("no mirror is asked: GONOPROXY does not have all that GONOSUMDB has, so GOPROXY serves modules that are not public, and their names would be shown to others",
-			  "不使用镜像：GONOPROXY 未包含 GONOSUMDB 的全部内容，GOPROXY 提供非公开模块，其名称会暴露给他人");
+		return TR(
+			"No mirror is asked: GONOPROXY does not have all that GONOSUMDB has, so GOPROXY serves modules that are not public, and their names would be shown to others",
+			"不使用镜像：GONOPROXY 未包含 GONOSUMDB 的全部内容，GOPROXY 提供非公开模块，其名称会暴露给他人");
 	if (!goproxy_next(&at, &e) || e.kind == GOPROXY_DIRECT)
-		return TR("no mirror is asked: GOPROXY begins with direct, so what is asked for may be private", "不使用镜像：GOPROXY 以 direct 开头，所请求的可能是私有模块");
+		return TR("No mirror is asked: GOPROXY begins with direct, so what is asked for may be private",
+			  "不使用镜像：GOPROXY 以 direct 开头，所请求的可能是私有模块");
 	if (e.kind == GOPROXY_OFF)
-		return TR("no mirror is asked: GOPROXY=off says that nobody is", "不使用镜像：GOPROXY=off 表示不询问任何人");
-	return e.kind == GOPROXY_BAD ? TR("no mirror is asked: go cannot read GOPROXY", "不使用镜像：go 无法解析 GOPROXY") : NULL;
+		return TR("No mirror is asked: GOPROXY=off says that nobody is", "不使用镜像：GOPROXY=off 表示不询问任何人");
+	return e.kind == GOPROXY_BAD ? TR("No mirror is asked: go cannot read GOPROXY", "不使用镜像：go 无法解析 GOPROXY") : NULL;
 }
 
 /* ---- the set ---- */
@@ -115,8 +118,9 @@ static int add_listed(struct mirrors *m, struct arena *mem, const char *proxy, b
 		if (heard && (e.kind == GOPROXY_FILE) == files)
 			r = add(m, mem, e.url, false);
 		if (!heard)
-			m->refused = TR("what follows in GOPROXY behind `,` is not asked before its turn: names that the proxy before it has alone would be shown to it; `mirrors:` in tocsin.yaml can name it",
-					"GOPROXY 中“,”之后的代理不会被提前询问：否则前一个代理独有的模块名会暴露给它；可在 tocsin.yaml 的 `mirrors:` 中指定");
+			m->refused = TR(
+				"What follows in GOPROXY behind `,` is not asked before its turn: names that the proxy before it has alone would be shown to it; `mirrors:` in tocsin.yaml can name it",
+				"GOPROXY 中“,”之后的代理不会被提前询问：否则前一个代理独有的模块名会暴露给它；可在 tocsin.yaml 的 `mirrors:` 中指定");
 		heard = heard && (e.any_error || e.kind == GOPROXY_FILE || mirror_is_public(e.host));
 	}
 	return r;

@@ -20,7 +20,10 @@ static const struct {
 
 static int bad_key(const char *text, struct err *e)
 {
-	return err_set(e, EINVAL, TR("'%.100s' is no key of a checksum database: its form is name+8 hexadecimal digits+base64, as in GOSUMDB", "“%.100s”不是校验和数据库的密钥：格式为 名称+8 位十六进制+base64，同 GOSUMDB"), text);
+	return err_set(e, EINVAL,
+		       TR("'%.100s' is no key of a checksum database: its form is name+8 hexadecimal digits+base64, as in GOSUMDB",
+			  "“%.100s”不是校验和数据库的密钥：格式为 名称+8 位十六进制+base64，同 GOSUMDB"),
+		       text);
 }
 
 static uint32_t be32(const unsigned char *p)
@@ -67,10 +70,14 @@ int note_key_read(const char *text, struct note_key *ret, struct err *e)
 			text = known[i].key;
 	}
 	struct span rest = span_of(text), name = span_cut(&rest, '+'), hash = span_cut(&rest, '+');
-	if (!name.n || name.n >= sizeof(ret->name) || !hex32(hash, &ret->hash) || !base64_read(rest, &raw) || raw.len != 33 || raw.p[0] != 1)
+	if (!name.n || name.n >= sizeof(ret->name) || !hex32(hash, &ret->hash) || !base64_read(rest, &raw) || raw.len != 33 ||
+	    raw.p[0] != 1)
 		return bad_key(text, e);
 	if (key_hash(name, buf_view(&raw)) != ret->hash)
-		return err_set(e, EINVAL, TR("the key of the checksum database %.*s is damaged: its hash does not fit", "校验和数据库 %.*s 的密钥已损坏：哈希不符"), SPAN_ARG(name));
+		return err_set(e, EINVAL,
+			       TR("the key of the checksum database %.*s is damaged: its hash does not fit",
+				  "校验和数据库 %.*s 的密钥已损坏：哈希不符"),
+			       SPAN_ARG(name));
 	memcpy(ret->name, name.p, name.n);
 	return key_of_ed25519((const unsigned char *)raw.p + 1, &ret->key, e);
 }
@@ -82,7 +89,9 @@ void note_key_free(struct note_key *k)
 
 static int bad_note(const struct note_key *k, const char *why, struct err *e)
 {
-	return err_set(e, EBADMSG, TR("the answer of the checksum database %s is not to be believed: %s", "校验和数据库 %s 的答复不可信：%s"), k->name, why);
+	return err_set(e, EBADMSG,
+		       TR("the answer of the checksum database %s is not to be believed: %s", "校验和数据库 %s 的答复不可信：%s"), k->name,
+		       why);
 }
 
 /* A line "— name base64": 1: ours and good; 0: somebody else's; -errno: ours and bad. */
@@ -115,7 +124,8 @@ int note_open(const struct note_key *k, struct span note, struct span *text, str
 	struct span rest = span_from(note, at + 2);
 	*text = span_head(note, at + 1);
 	for (int n = 0; rest.n; n++) {
-		int r = n < SIGNATURES_MAX ? check_line(k, span_cut(&rest, '\n'), *text, e) : bad_note(k, TR("too many signatures", "签名过多"), e);
+		int r = n < SIGNATURES_MAX ? check_line(k, span_cut(&rest, '\n'), *text, e)
+					   : bad_note(k, TR("too many signatures", "签名过多"), e);
 		if (r < 0)
 			return r;
 		good |= r;

@@ -45,12 +45,16 @@ static bool offline(struct policy *p, struct policy_step *ret)
 {
 	if (p->vendor && !p->tried_vendor) {
 		p->tried_vendor = true;
-		*ret = (struct policy_step){ POLICY_VENDOR, 0, -1, TR("the network does not help; vendor/ is there, so it is built from that", "网络不可用；存在 vendor/，改用它构建") };
+		*ret = (struct policy_step){ POLICY_VENDOR, 0, -1,
+					     TR("the network does not help; vendor/ is there, so it is built from that",
+						"网络不可用；存在 vendor/，改用它构建") };
 		return true;
 	}
 	if (p->cache && !p->tried_cache) {
 		p->tried_cache = true;
-		*ret = (struct policy_step){ POLICY_CACHE, 0, -1, TR("the network does not help; once more from the module cache alone, with GOPROXY=off", "网络不可用；以 GOPROXY=off 仅从模块缓存再试一次") };
+		*ret = (struct policy_step){ POLICY_CACHE, 0, -1,
+					     TR("the network does not help; once more from the module cache alone, with GOPROXY=off",
+						"网络不可用；以 GOPROXY=off 仅从模块缓存再试一次") };
 		return true;
 	}
 	return false;

@@ -30,6 +30,9 @@ static int cover(struct covered *c, const struct mod_source *s, struct err *e)
 {
 	if (!s->text.p)
 		return 0;
+	if (s->large)
+		return err_set(e, EFBIG, TR("%s is larger than %d MiB: it is not signed", "%s 超过 %d MiB：不予签名"), s->shown,
+			       (int)(MOD_SUM_HELD >> 20));
 	for (size_t i = 0; i < c->n; i++) {
 		if (!strcmp(c->v[i].name, s->name))
 			return 0;
@@ -47,7 +50,7 @@ static int cover_folder(struct covered *c, const char *dir, struct span path, st
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		CLEANUP(buf_free) struct buf b = { 0 };
-		struct mod_source s;
+		struct mod_source s = { 0 };
 		if (path.p[0] != '/')
 			buf_addf(&b, "%s/", dir);
 		buf_addf(&b, "%.*s/%s", SPAN_ARG(path), names[i]);
@@ -184,7 +187,7 @@ static int write_link(const struct signing *s, int number, struct span text, str
 {
 	CLEANUP(buf_free) struct buf path = { 0 };
 	CLEANUP(buf_free) struct buf line = { 0 };
-	struct link l;
+	struct link l = { 0 };
 
 	buf_addf(&path, "%s/%s", s->tree->top, s->folder);
 	if (path.bad)
@@ -218,9 +221,13 @@ static int make(const struct signing *s, int last, struct statement *new, const 
 		return no_memory(e);
 	int r = key_sign(&s->keys[0], buf_view(&text), &sig, e);
 	if (r == 0 && key_verify(&s->keys[0], buf_view(&text), buf_view(&sig), e) != 1)
-		r = err_set(e, EIO, TR("the signature that was just made does not verify: the key is broken", "刚生成的签名无法通过校验：密钥已损坏"));
+		r = err_set(e, EIO,
+			    TR("the signature that was just made does not verify: the key is broken",
+			       "刚生成的签名无法通过校验：密钥已损坏"));
 	return r < 0 ? r : write_link(s, last + 1, buf_view(&text), buf_view(&sig), name, e);
 }
+
+static bool still_holds(const struct signing *s, const struct link *last, struct statement *said);
 
 int sign_make(const struct signing *s, const char **name, struct err *e)
 {
@@ -239,10 +246,13 @@ int sign_make(const struct signing *s, const char **name, struct err *e)
 	if (!new.n)
 		return err_set(e, ENOENT, TR("there is nothing to sign: no go.mod", "没有可签名的内容：没有 go.mod"));
 	*name = last.file.shown;
-	if (number && same_files(&old, &new) && last.sig.text.p)
+	if (number && same_files(&old, &new) && still_holds(s, &last, &old))
 		return 0;
 	if (number == LAST_MAX)
-		return err_set(e, EFBIG, TR("the chain has %d statements: begin a new one in another --folder", "签名链已有 %d 条声明：请用 --folder 另起一条"), number);
+		return err_set(e, EFBIG,
+			       TR("the chain has %d statements: begin a new one in another --folder",
+				  "签名链已有 %d 条声明：请用 --folder 另起一条"),
+			       number);
 	new.previous = number ? last.hash : NULL;
 	r = make(s, number, &new, name, e);
 	return r < 0 ? r : 1;
@@ -304,7 +314,10 @@ static int check_signature(struct checking *c, struct err *e)
 	}
 	int r = signed_by(c, l, e);
 	if (r == 0)
-		SAY(c, l->file.shown, 0, TR("its signature is by none of the %zu keys that count, or the statement was changed after it was signed", "其签名不是由 %zu 个受信任密钥中的任何一个作出，或声明在签名后被修改"), c->s->n_keys);
+		SAY(c, l->file.shown, 0,
+		    TR("its signature is by none of the %zu keys that count, or the statement was changed after it was signed",
+		       "其签名不是由 %zu 个受信任密钥中的任何一个作出，或声明在签名后被修改"),
+		    c->s->n_keys);
 	return r < 0 ? r : 0;
 }
 
@@ -328,7 +341,9 @@ static int check_chain(struct checking *c, struct err *e)
 		if (r < 0)
 			return r;
 		if (strcmp(st.previous ? st.previous : "", before) != 0)
-			SAY(c, l.file.shown, 0, TR("the chain is broken: its `previous` is not the hash of the statement before it", "签名链断裂：其 previous 不是前一条声明的哈希"));
+			SAY(c, l.file.shown, 0,
+			    TR("the chain is broken: its `previous` is not the hash of the statement before it",
+			       "签名链断裂：其 previous 不是前一条声明的哈希"));
 		memcpy(before, l.hash, sizeof(before));
 	}
 	return 0;
@@ -343,11 +358,21 @@ static void check_commit(struct checking *c)
 		return;
 	int r = git_range(c->git.top, c->said.commit, c->git.commit, 0, &c->r->mem, &range, &e);
 	if (r < 0 && c->git.shallow)
-		list_add(&c->r->mem, &c->r->limits, report_text(c->r, TR("whether the statement's commit is an ancestor of this one is not known: %s", "无法判断声明所在的提交是否为当前提交的祖先：%s"), e.msg).p);
+		list_add(&c->r->mem, &c->r->limits,
+			 report_text(c->r,
+				     TR("whether the statement's commit is an ancestor of this one is not known: %s",
+					"无法判断声明所在的提交是否为当前提交的祖先：%s"),
+				     e.msg)
+				 .p);
 	else if (r < 0)
-		SAY(c, c->last.file.shown, 0, TR("the commit that it was made at cannot be compared with this one: %s", "无法将其签署时的提交与当前提交比较：%s"), e.msg);
+		SAY(c, c->last.file.shown, 0,
+		    TR("the commit that it was made at cannot be compared with this one: %s", "无法将其签署时的提交与当前提交比较：%s"),
+		    e.msg);
 	else if (!range.ancestor)
-		SAY(c, c->last.file.shown, 0, TR("it was made at the commit %.12s, which is no ancestor of %.12s: it belongs to another history", "它签署于提交 %.12s，该提交不是 %.12s 的祖先：属于另一条历史"), c->said.commit, c->git.commit);
+		SAY(c, c->last.file.shown, 0,
+		    TR("it was made at the commit %.12s, which is no ancestor of %.12s: it belongs to another history",
+		       "它签署于提交 %.12s，该提交不是 %.12s 的祖先：属于另一条历史"),
+		    c->said.commit, c->git.commit);
 }
 
 static void check_module(struct checking *c)
@@ -355,7 +380,27 @@ static void check_module(struct checking *c)
 	const char *module = module_of(c->s->tree);
 
 	if (strcmp(module ? module : "", c->said.module ? c->said.module : "") != 0)
-		SAY(c, c->last.file.shown, 0, TR("it is a statement on the module %s, and this is %s", "它是关于模块 %s 的声明，而此处是 %s"), c->said.module ? c->said.module : "?", module ? module : "?");
+		SAY(c, c->last.file.shown, 0,
+		    TR("it is a statement on the module %s, and this is %s", "它是关于模块 %s 的声明，而此处是 %s"),
+		    c->said.module ? c->said.module : "?", module ? module : "?");
+}
+
+/* Is the newest statement by this key, on this module and this history? Another key, or a commit that was rewritten, needs a new one. */
+static bool still_holds(const struct signing *s, const struct link *last, struct statement *said)
+{
+	struct report r = { 0 };
+	struct checking c = { .s = s, .r = &r, .last = *last, .said = *said };
+	struct err e;
+
+	c.in_git = git_where(s->tree->top, &r.mem, &c.git, NULL) == 0 && c.git.top;
+	bool holds = last->sig.text.p && check_signature(&c, &e) == 0;
+	if (holds) {
+		check_module(&c);
+		check_commit(&c);
+	}
+	holds = holds && !r.n_findings && !r.lost;
+	report_free(&r);
+	return holds;
 }
 
 /* ---- which lines changed ---- */
@@ -376,12 +421,14 @@ static void on_change(void *ctx, int64_t was, int64_t now, struct span line)
 	if (c->told++ >= LINES_SAID)
 		return;
 	if (now) {
-		SAY(c, c->source->shown, now, TR("line %lld came after it was signed: %.*s", "第 %lld 行在签名之后出现：%.*s"), (long long)now, (int)(line.n < 300 ? line.n : 300), line.p ? line.p : "");
+		SAY(c, c->source->shown, now, TR("line %lld came after it was signed: %.*s", "第 %lld 行在签名之后出现：%.*s"),
+		    (long long)now, (int)(line.n < 300 ? line.n : 300), line.p ? line.p : "");
 		return;
 	}
 	struct span old = nth_line(buf_view(&c->was), was);
 	if (c->was.len)
-		SAY(c, c->source->shown, 0, TR("line %lld as it was signed is gone: %.*s", "签名时的第 %lld 行已不存在：%.*s"), (long long)was, (int)(old.n < 300 ? old.n : 300), old.p ? old.p : "");
+		SAY(c, c->source->shown, 0, TR("line %lld as it was signed is gone: %.*s", "签名时的第 %lld 行已不存在：%.*s"),
+		    (long long)was, (int)(old.n < 300 ? old.n : 300), old.p ? old.p : "");
 	else
 		SAY(c, c->source->shown, 0, TR("line %lld as it was signed is gone", "签名时的第 %lld 行已不存在"), (long long)was);
 }
@@ -422,7 +469,8 @@ static int tell_lines(struct checking *c, struct err *e)
 	if (n == 0)
 		SAY(c, c->source->shown, 0, TR("the end of its last line changed after it was signed", "其最后一行的行尾在签名后被修改"));
 	if (n > LINES_SAID)
-		SAY(c, c->source->shown, 0, TR("%lld more lines changed after it was signed", "签名之后还有 %lld 行发生变化"), (long long)(n - LINES_SAID));
+		SAY(c, c->source->shown, 0, TR("%lld more lines changed after it was signed", "签名之后还有 %lld 行发生变化"),
+		    (long long)(n - LINES_SAID));
 	return 0;
 }
 
@@ -479,9 +527,12 @@ static void check_replacements(struct checking *c, const char *dir, const struct
 		if (l->verb != MOD_REPLACE)
 			continue;
 		if (!covered)
-			SAY(c, file->shown, l->line, TR("this replacement of %.*s is not signed", "对 %.*s 的替换未签名"), SPAN_ARG(l->path));
+			SAY(c, file->shown, l->line, TR("this replacement of %.*s is not signed", "对 %.*s 的替换未签名"),
+			    SPAN_ARG(l->path));
 		else if (l->new_is_dir && is_outside(c, dir, l->new_path))
-			SAY(c, file->shown, l->line, TR("%.*s is replaced by a folder outside of the repository, %.*s: what is in it is not signed", "%.*s 被替换为代码库之外的目录 %.*s：其内容未签名"),
+			SAY(c, file->shown, l->line,
+			    TR("%.*s is replaced by a folder outside of the repository, %.*s: what is in it is not signed",
+			       "%.*s 被替换为代码库之外的目录 %.*s：其内容未签名"),
 			    SPAN_ARG(l->path), SPAN_ARG(l->new_path));
 	}
 }
@@ -536,7 +587,8 @@ int sign_check(const struct signing *s, const struct argv *flags, struct report 
 	if (n == 0)
 		n = cover_all(&c.now, e);
 	if (n == 0 && !c.number)
-		SAY(&c, s->folder, 0, TR("nothing is signed here: there is no statement in %s", "此处没有任何签名：%s 中没有声明"), s->folder);
+		SAY(&c, s->folder, 0, TR("nothing is signed here: there is no statement in %s", "此处没有任何签名：%s 中没有声明"),
+		    s->folder);
 	else if (n == 0)
 		n = check_all(&c, flags, e);
 	int files = (int)c.now.n;

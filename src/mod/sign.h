@@ -20,7 +20,8 @@ struct signing {
 	size_t n_keys;
 };
 /*
- * Makes the next statement and its signature. 1: made, *name is the statement's file, shown; 0: the newest one says all this already.
+ * Makes the next statement and its signature. 1: made, *name is the statement's file, shown; 0: the newest one says all this already,
+ * signed by this key, on this history.
  * -EBADMSG: the chain that is there is broken: the error says where. Strings live in the tree.
  */
 int sign_make(const struct signing *s, const char **name, struct err *e);

@@ -121,7 +121,8 @@ struct reading {
 
 static int broken(const struct reading *r, const char *what, struct err *e)
 {
-	return err_set(e, EBADMSG, TR("%s is no statement of signed modules: %s, at byte %zu", "%s 不是模块签名声明：%s（第 %zu 字节）"), r->name, what, r->in.at);
+	return err_set(e, EBADMSG, TR("%s is no statement of signed modules: %s, at byte %zu", "%s 不是模块签名声明：%s（第 %zu 字节）"),
+		       r->name, what, r->in.at);
 }
 
 /* A string or null. */
@@ -172,7 +173,10 @@ static int read_file(struct reading *r, struct err *e)
 
 	while (n == 0 && (t = json_next(&r->in)) == JSON_KEY) {
 		struct span key = r->in.value;
-		const char **to = span_eq(key, S("path")) ? &path : span_eq(key, S("sha256")) ? &sum : span_eq(key, S("lines")) ? &lines : NULL;
+		const char **to = span_eq(key, S("path"))     ? &path
+				  : span_eq(key, S("sha256")) ? &sum
+				  : span_eq(key, S("lines"))  ? &lines
+							      : NULL;
 		if (!to || *to)
 			return broken(r, TR("an unknown or repeated key", "未知或重复的键"), e);
 		n = read_text(r, to, e);
@@ -204,8 +208,10 @@ static int read_key(struct reading *r, struct err *e)
 
 	if (span_eq(key, S("files")))
 		return read_files(r, e);
-	const struct { struct span key; const char **to; } rows[] = {
-		{ S("schema"), &schema }, { S("module"), &s->module }, { S("created"), &s->created }, { S("commit"), &s->commit }, { S("previous"), &s->previous },
+	const struct { struct span key; const char **to;
+	} rows[] = {
+		{ S("schema"), &schema },    { S("module"), &s->module },     { S("created"), &s->created },
+		{ S("commit"), &s->commit }, { S("previous"), &s->previous },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		if (!span_eq(key, rows[i].key))

@@ -68,7 +68,8 @@ static bool read_tree(struct span text, struct tlog_tree *ret)
 
 	if (!span_skip(&text, S(TREE_HEAD)))
 		return false;
-	bool good = span_int(span_cut(&text, '\n'), &ret->n) && ret->n >= 0 && ret->n < INT64_C(1) << 48 && base64_read(span_cut(&text, '\n'), &root) && root.len == TLOG_HASH;
+	bool good = span_int(span_cut(&text, '\n'), &ret->n) && ret->n >= 0 && ret->n < INT64_C(1) << 48 &&
+		    base64_read(span_cut(&text, '\n'), &root) && root.len == TLOG_HASH;
 	if (good)
 		memcpy(ret->root, root.p, TLOG_HASH);
 	buf_free(&root);
@@ -81,7 +82,10 @@ static int open_tree(struct db *d, struct span note, struct tlog_tree *ret, stru
 	int r = note_open(&d->key, note, &text, e);
 
 	if (r == 0 && !read_tree(text, ret))
-		r = err_set(e, EBADMSG, TR("the answer of the checksum database %s is signed, and is no tree", "校验和数据库 %s 的答复有签名，但不是树"), d->key.name);
+		r = err_set(e, EBADMSG,
+			    TR("the answer of the checksum database %s is signed, and is no tree",
+			       "校验和数据库 %s 的答复有签名，但不是树"),
+			    d->key.name);
 	return r;
 }
 
@@ -95,7 +99,10 @@ static int read_state(struct db *d, struct err *e)
 	if (r == 0 && d->state.len)
 		r = open_tree(d, buf_view(&d->state), &d->kept, e);
 	if (r == -EBADMSG)
-		return err_set(e, EBADMSG, TR("%s holds no tree that the checksum database signed: if nobody meddled with it, remove it", "%s 中没有校验和数据库签名的树：若确认无人改动，请删除它"), d->o->state);
+		return err_set(e, EBADMSG,
+			       TR("%s holds no tree that the checksum database signed: if nobody meddled with it, remove it",
+				  "%s 中没有校验和数据库签名的树：若确认无人改动，请删除它"),
+			       d->o->state);
 	return r;
 }
 
@@ -117,7 +124,8 @@ static int read_lookup(struct db *d, struct record *r, struct err *e)
 	size_t end = span_find(rest, S("\n\n"));
 
 	if (!span_int(id, &r->id) || r->id < 0 || end == SPAN_NONE)
-		return err_set(e, EBADMSG, TR("the checksum database %s did not answer with a record", "校验和数据库 %s 的答复不是记录"), d->key.name);
+		return err_set(e, EBADMSG, TR("the checksum database %s did not answer with a record", "校验和数据库 %s 的答复不是记录"),
+			       d->key.name);
 	r->lines = span_head(rest, end + 1);
 	r->note = span_from(rest, end + 2);
 	return open_tree(d, r->note, &r->tree, e);
@@ -252,7 +260,8 @@ static int fetch_tiles(struct db *d, struct err *e)
 
 static int forked(struct db *d, const char *what, struct err *e)
 {
-	return err_set(e, EBADMSG, TR("the checksum database %s contradicts itself: %s", "校验和数据库 %s 自相矛盾：%s"), d->key.name, what);
+	return err_set(e, EBADMSG, TR("the checksum database %s contradicts itself: %s", "校验和数据库 %s 自相矛盾：%s"), d->key.name,
+		       what);
 }
 
 static bool same_tree(const struct tlog_tree *a, const struct tlog_tree *b)
@@ -272,9 +281,13 @@ static int prove(struct db *d, bool last, struct err *e)
 	enum tlog_answer a = one_history(d, &d->kept);
 
 	if (a == TLOG_BROKEN)
-		return forked(d, TR("the tree that was last seen is no part of the one it shows now", "上次见到的树不是现在这棵树的一部分"), e);
+		return forked(d, TR("the tree that was last seen is no part of the one it shows now", "上次见到的树不是现在这棵树的一部分"),
+			      e);
 	if (last && a == TLOG_MISSING)
-		return err_set(e, EIO, TR("the checksum database %s does not show how its tree grew since it was last seen", "校验和数据库 %s 未给出上次之后树的增长证明"), d->key.name);
+		return err_set(e, EIO,
+			       TR("the checksum database %s does not show how its tree grew since it was last seen",
+				  "校验和数据库 %s 未给出上次之后树的增长证明"),
+			       d->key.name);
 	for (size_t i = 0; i < d->n; i++) {
 		struct record *r = &d->records[i];
 		if (!r->there)
@@ -285,9 +298,11 @@ static int prove(struct db *d, bool last, struct err *e)
 		tlog_leaf(r->lines, leaf);
 		a = tlog_included(&d->latest, r->id, leaf, on_tile, d);
 		if (a == TLOG_BROKEN)
-			answer(d, &d->q[i], SUMDB_FORGED, TR("the record it answers with is not in its signed tree", "所答复的记录不在其签名的树中"));
+			answer(d, &d->q[i], SUMDB_FORGED,
+			       TR("the record it answers with is not in its signed tree", "所答复的记录不在其签名的树中"));
 		else if (last && (a == TLOG_MISSING || same == TLOG_MISSING))
-			answer(d, &d->q[i], SUMDB_FAILED, TR("the checksum database gives no proof: a tile is missing", "校验和数据库没有给出证明：缺少数据块"));
+			answer(d, &d->q[i], SUMDB_FAILED,
+			       TR("the checksum database gives no proof: a tile is missing", "校验和数据库没有给出证明：缺少数据块"));
 	}
 	return 0;
 }
@@ -344,9 +359,12 @@ static void compare(struct db *d, struct sumdb_question *q, struct span lines)
 		if (!rows[i].mine.p || span_eq(rows[i].mine, theirs))
 			continue;
 		if (theirs.p)
-			buf_addf(&why, TR("%s%s has %.*s, the checksum database %.*s", "%s%s为 %.*s，校验和数据库为 %.*s"), why.len ? "; " : "", rows[i].go_mod ? "go.mod" : TR("the module", "模块"), SPAN_ARG(rows[i].mine), SPAN_ARG(theirs));
+			buf_addf(&why, TR("%s%s has %.*s, the checksum database %.*s", "%s%s为 %.*s，校验和数据库为 %.*s"),
+				 why.len ? "; " : "", rows[i].go_mod ? "go.mod" : TR("the module", "模块"), SPAN_ARG(rows[i].mine),
+				 SPAN_ARG(theirs));
 		else
-			buf_addf(&why, TR("%sthe checksum database has no hash of %s", "%s校验和数据库中没有%s的哈希"), why.len ? "; " : "", rows[i].go_mod ? "go.mod" : TR("the module", "模块"));
+			buf_addf(&why, TR("%sthe checksum database has no hash of %s", "%s校验和数据库中没有%s的哈希"), why.len ? "; " : "",
+				 rows[i].go_mod ? "go.mod" : TR("the module", "模块"));
 	}
 	answer(d, q, why.len ? SUMDB_DIFFERS : SUMDB_AGREES, why.len ? buf_str(&why) : NULL);
 }

@@ -26,7 +26,11 @@ struct sumdb_question {
 	struct span path, version; /* of a module */
 	struct span hash, mod_hash; /* "h1:…" of the zip and of go.mod; absent: not asked */
 	/* the answer */
-	enum { SUMDB_ASKED, SUMDB_AGREES, SUMDB_DIFFERS, SUMDB_UNKNOWN /* it does not know the module */, SUMDB_FAILED /* it could not be asked */, SUMDB_FORGED } answer;
+	enum {
+		SUMDB_ASKED, SUMDB_AGREES, SUMDB_DIFFERS, SUMDB_FORGED,
+		SUMDB_UNKNOWN, /* it does not know the module */
+		SUMDB_FAILED,  /* it could not be asked */
+	} answer;
 	const char *why;   /* one sentence; NULL when it agrees */
 };
 /*

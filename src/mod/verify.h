@@ -16,10 +16,16 @@ struct verify_progress {
 struct verify_options {
 	const char *modcache, *goroot; /* goroot: when it lies in modcache, it is verified too; may be NULL */
 	const char *go, *flags;        /* the go program (NULL: none is asked), GOFLAGS */
+	const char *version, *toolchain, *host; /* GOVERSION, GOTOOLCHAIN, "linux-amd64": which go is fetched; may be NULL */
 	int threads;                   /* 0: as many as CPUs */
 	int64_t wait;                  /* ns, for another go that is writing a module; 0: 10 s */
 	void (*progress)(void *ctx, const struct verify_progress *p); /* some times a second; may be NULL */
 	void *ctx;
+};
+struct verified_hash { /* as it is, whatever it should be */
+	const char *path, *version;
+	const char *sum;        /* of the zip, or without one of the folder */
+	const char *go_mod_sum; /* of its go.mod in the cache; NULL: there is none */
 };
 struct verified {
 	int64_t modules;     /* that were compared */
@@ -28,7 +34,10 @@ struct verified {
 	int64_t absent;      /* in neither cache nor vendor/, and not needed */
 	int64_t without_sum; /* compared with their own ziphash alone: go.sum has no line */
 	int64_t busy;        /* not compared: another go was writing them */
+	struct verified_hash *hashes; /* in the report's memory, sorted by path */
+	size_t n_hashes;
 };
 /* Findings and limits into r. An error only when nothing could be verified at all. */
-int verify_modules(struct mod_tree *t, const struct build_list *b, const struct verify_options *o, struct report *r, struct verified *ret, struct err *e);
+int verify_modules(struct mod_tree *t, const struct build_list *b, const struct verify_options *o, struct report *r, struct verified *ret,
+		   struct err *e);
 #endif

@@ -30,7 +30,10 @@ void job_wrong(struct job *j, enum cause c, const char *file, int64_t line, cons
 	buf_vaddf(&text, fmt, ap);
 	va_end(ap);
 	struct wrong *w = &j->wrongs[j->n_wrongs];
-	*w = (struct wrong){ .cause = c, .file = file ? arena_str(&j->mem, span_of(file)) : NULL, .text = arena_str(&j->mem, buf_view(&text)), .line = line };
+	*w = (struct wrong){ .cause = c,
+			     .file = file ? arena_str(&j->mem, span_of(file)) : NULL,
+			     .text = arena_str(&j->mem, buf_view(&text)),
+			     .line = line };
 	if (text.bad || !w->text || (file && !w->file))
 		j->no_memory = true;
 	else
@@ -211,15 +214,21 @@ static void say_other(struct job *j, enum cause c, const char *dir, const struct
 	if (x->failed)
 		job_wrong(j, c, file, 0, TR("it cannot be read: %s", "无法读取：%s"), strerror(x->failed));
 	else if (x->crlf)
-		job_wrong(j, c, file, 0, vendor ? TR("it has other line ends than %.*s@%.*s (git's core.autocrlf?)", "其换行符与 %.*s@%.*s 不同（git 的 core.autocrlf？）")
-			: TR("it has other line ends than in the zip of %.*s@%.*s", "其换行符与 %.*s@%.*s 的 zip 不同"), SPAN_ARG(j->path), SPAN_ARG(j->version));
+		job_wrong(j, c, file, 0,
+			  vendor ? TR("it has other line ends than %.*s@%.*s (git's core.autocrlf?)",
+				      "其换行符与 %.*s@%.*s 不同（git 的 core.autocrlf？）")
+				 : TR("it has other line ends than in the zip of %.*s@%.*s", "其换行符与 %.*s@%.*s 的 zip 不同"),
+			  SPAN_ARG(j->path), SPAN_ARG(j->version));
 	else
-		job_wrong(j, c, file, 0, vendor ? TR("it is not what it is in %.*s@%.*s: it was edited here", "与 %.*s@%.*s 中的内容不同：在此处被修改过")
-			: TR("it is not what it is in the zip of %.*s@%.*s: it was edited", "与 %.*s@%.*s 的 zip 中的内容不同：被修改过"), SPAN_ARG(j->path), SPAN_ARG(j->version));
+		job_wrong(j, c, file, 0,
+			  vendor ? TR("it is not what it is in %.*s@%.*s: it was edited here", "与 %.*s@%.*s 中的内容不同：在此处被修改过")
+				 : TR("it is not what it is in the zip of %.*s@%.*s: it was edited",
+				      "与 %.*s@%.*s 的 zip 中的内容不同：被修改过"),
+			  SPAN_ARG(j->path), SPAN_ARG(j->version));
 }
 
 struct paths {
-	const char *zip, *ziphash, *partial, *lock, *dir;
+	const char *zip, *ziphash, *partial, *lock, *info, *dir;
 };
 
 static int read_one(struct worker *w, struct job *j, const struct source *s, size_t i, const struct paths *p, int dir_fd, struct err *e)
@@ -247,8 +256,12 @@ static int read_one(struct worker *w, struct job *j, const struct source *s, siz
 	if (w->vendor)
 		say_other(j, CAUSE_MOD_VENDOR, w->vendor->shown, &r.vendored, true);
 	if (s->must && (s->must[i] == VENDOR_YES || (r.look && !r.ignored)))
-		job_wrong(j, CAUSE_MOD_VENDOR, in_dir(j, w->vendor->shown, arena_printf(&j->mem, "%.*s/%.*s", SPAN_ARG(j->vendored->path), SPAN_ARG(span_from(s->sums[i].name, j->path.n + j->version.n + 2)))), 0,
-			  TR("it is missing: %.*s@%.*s has it", "文件缺失：%.*s@%.*s 中有此文件"), SPAN_ARG(j->path), SPAN_ARG(j->version));
+		job_wrong(j, CAUSE_MOD_VENDOR,
+			  in_dir(j, w->vendor->shown,
+				 arena_printf(&j->mem, "%.*s/%.*s", SPAN_ARG(j->vendored->path),
+					      SPAN_ARG(span_from(s->sums[i].name, j->path.n + j->version.n + 2)))),
+			  0, TR("it is missing: %.*s@%.*s has it", "文件缺失：%.*s@%.*s 中有此文件"), SPAN_ARG(j->path),
+			  SPAN_ARG(j->version));
 	return 0;
 }
 
@@ -262,7 +275,8 @@ static int by_offset(const void *a, const void *b)
 }
 
 /* In the order of the file, so that it is read once from its begin to its end. */
-static int read_files(struct worker *w, struct job *j, const struct source *s, const struct paths *p, int dir_fd, struct arena *mem, struct err *e)
+static int read_files(struct worker *w, struct job *j, const struct source *s, const struct paths *p, int dir_fd, struct arena *mem,
+		      struct err *e)
 {
 	const struct zip_entry **order = s->zip ? arena_alloc(mem, (s->n + 1) * sizeof(*order)) : NULL;
 	bool sorted = true;
@@ -311,12 +325,14 @@ static void extra(struct job *j, const struct paths *p, const struct dir_list *l
 		if (from && same_file(l->fd, name, from))
 			return;
 	}
-	job_wrong(j, CAUSE_MOD_CACHE_MODIFIED, in_dir(j, p->dir, name), 0, TR("it does not belong there: the zip of %.*s@%.*s has no such file", "多余的文件：%.*s@%.*s 的 zip 中没有它"),
+	job_wrong(j, CAUSE_MOD_CACHE_MODIFIED, in_dir(j, p->dir, name), 0,
+		  TR("it does not belong there: the zip of %.*s@%.*s has no such file", "多余的文件：%.*s@%.*s 的 zip 中没有它"),
 		  SPAN_ARG(j->path), SPAN_ARG(j->version));
 }
 
 /* The zip's files and the folder's, both sorted. */
-static int match_folder(struct job *j, const struct zip *z, const struct dir_list *l, const struct paths *p, struct source *s, struct arena *mem, struct err *e)
+static int match_folder(struct job *j, const struct zip *z, const struct dir_list *l, const struct paths *p, struct source *s,
+			struct arena *mem, struct err *e)
 {
 	size_t prefix = z->prefix, i = 0, k = 0;
 
@@ -328,14 +344,16 @@ static int match_folder(struct job *j, const struct zip *z, const struct dir_lis
 		const char *name = c >= 0 ? l->v[k].name.p + prefix : NULL;
 		if (c < 0 && !z->v[i].dir)
 			job_wrong(j, CAUSE_MOD_CACHE_MODIFIED, in_dir(j, p->dir, arena_str(&j->mem, span_from(z->v[i].name, prefix))), 0,
-				  TR("it is missing: the zip of %.*s@%.*s has it", "文件缺失：%.*s@%.*s 的 zip 中有此文件"), SPAN_ARG(j->path), SPAN_ARG(j->version));
+				  TR("it is missing: the zip of %.*s@%.*s has it", "文件缺失：%.*s@%.*s 的 zip 中有此文件"),
+				  SPAN_ARG(j->path), SPAN_ARG(j->version));
 		if (c > 0)
 			extra(j, p, l, name);
 		if (c == 0 && l->v[k].type == DT_REG)
 			s->beside[i] = name;
 		else if (c == 0)
-			job_wrong(j, CAUSE_MOD_CACHE_MODIFIED, in_dir(j, p->dir, name), 0, l->v[k].type == DT_LNK ? TR("it is a symbolic link and should be a file", "是符号链接，应为普通文件")
-				: TR("it is no file and should be one", "不是普通文件"));
+			job_wrong(j, CAUSE_MOD_CACHE_MODIFIED, in_dir(j, p->dir, name), 0,
+				  l->v[k].type == DT_LNK ? TR("it is a symbolic link and should be a file", "是符号链接，应为普通文件")
+							 : TR("it is no file and should be one", "不是普通文件"));
 		i += c <= 0;
 		k += c >= 0;
 	}
@@ -361,7 +379,8 @@ static int match_vendor(struct worker *w, struct job *j, struct source *s, struc
 			s->vendored[i] = v->files[k].p - v->path.n - 1; /* whole, from vendor/ on */
 		if (c > 0) {
 			size_t before = j->n_wrongs;
-			job_wrong(j, CAUSE_MOD_VENDOR, in_dir(j, w->vendor->shown, v->files[k].p - v->path.n - 1), 0, TR("it does not belong there: %.*s@%.*s has no such file", "多余的文件：%.*s@%.*s 中没有它"),
+			job_wrong(j, CAUSE_MOD_VENDOR, in_dir(j, w->vendor->shown, v->files[k].p - v->path.n - 1), 0,
+				  TR("it does not belong there: %.*s@%.*s has no such file", "多余的文件：%.*s@%.*s 中没有它"),
 				  SPAN_ARG(j->path), SPAN_ARG(j->version));
 			if (j->n_wrongs > before)
 				j->wrongs[before].warning = !vendor_is_source(v->files[k]);
@@ -374,18 +393,18 @@ static int match_vendor(struct worker *w, struct job *j, struct source *s, struc
 
 /* ---- the hashes ---- */
 
-static void read_ziphash(const char *file, char ret[H1_SIZE], bool *there)
+static int read_ziphash(const char *file, char ret[H1_SIZE], struct err *e)
 {
 	CLEANUP(buf_free) struct buf b = { .max = 4096 };
-	int r = file_slurp(file, &b, NULL);
+	int r = file_slurp_regular(file, &b, e);
 
-	*there = r == 0;
 	ret[0] = '\0';
 	struct span s = span_trim(buf_view(&b));
 	if (r == 0 && s.n < H1_SIZE && gosum_hash(s, NULL)) {
 		memcpy(ret, s.p, s.n);
 		ret[s.n] = '\0';
 	}
+	return r;
 }
 
 static const char *shown_sum(const struct job *j)
@@ -401,27 +420,40 @@ static bool judge(struct job *j, const struct paths *p, const char *have, const 
 
 	size_t before = j->n_wrongs;
 	if (!kept_there && zip)
-		job_wrong(j, CAUSE_MOD_CACHE_MODIFIED, p->ziphash, 0, sum.n && agrees ? TR("it is missing; the zip agrees with %s, and go makes it anew", "文件缺失；zip 与 %s 一致，go 会重新生成它")
-			: TR("it is missing, and %s has no hash that fits: what %.*s@%.*s should be is not known", "文件缺失，且 %s 中没有相符的哈希：无从得知 %.*s@%.*s 应有的内容"),
+		job_wrong(j, CAUSE_MOD_CACHE_MODIFIED, p->ziphash, 0,
+			  sum.n && agrees ? TR("it is missing; the zip agrees with %s, and go makes it anew",
+					       "文件缺失；zip 与 %s 一致，go 会重新生成它")
+					  : TR("it is missing, and %s has no hash that fits: what %.*s@%.*s should be is not known",
+					       "文件缺失，且 %s 中没有相符的哈希：无从得知 %.*s@%.*s 应有的内容"),
 			  shown_sum(j), SPAN_ARG(j->path), SPAN_ARG(j->version));
 	else if (kept_there && !said.n)
-		job_wrong(j, CAUSE_MOD_CACHE_MODIFIED, p->ziphash, 0, TR("it holds no hash (cut off while it was written?)", "其中没有哈希（写入时被截断？）"));
+		job_wrong(j, CAUSE_MOD_CACHE_MODIFIED, p->ziphash, 0,
+			  TR("it holds no hash (cut off while it was written?)", "其中没有哈希（写入时被截断？）"));
 	if (j->n_wrongs > before && agrees && sum.n)
 		j->wrongs[before].warning = true; /* go makes it anew, from the zip */
 	if (agrees && said.n && !span_eq(is, said)) {
 		if (sum.n)
-			job_wrong(j, CAUSE_MOD_CACHE_MODIFIED, p->ziphash, 0, TR("it says %s, and %.*s@%.*s is %s, as %s says", "其中为 %s，而 %.*s@%.*s 实为 %s，与 %s 一致"), kept, SPAN_ARG(j->path), SPAN_ARG(j->version), have, shown_sum(j));
+			job_wrong(j, CAUSE_MOD_CACHE_MODIFIED, p->ziphash, 0,
+				  TR("it says %s, and %.*s@%.*s is %s, as %s says", "其中为 %s，而 %.*s@%.*s 实为 %s，与 %s 一致"), kept,
+				  SPAN_ARG(j->path), SPAN_ARG(j->version), have, shown_sum(j));
 		else
-			job_wrong(j, CAUSE_MOD_CACHE_MODIFIED, zip ? p->zip : p->dir, 0, TR("it was modified: it hashes to %s, and its ziphash says %s", "被修改过：其哈希为 %s，而 ziphash 记录为 %s"), have, kept);
+			job_wrong(j, CAUSE_MOD_CACHE_MODIFIED, zip ? p->zip : p->dir, 0,
+				  TR("it was modified: it hashes to %s, and its ziphash says %s",
+				     "被修改过：其哈希为 %s，而 ziphash 记录为 %s"),
+				  have, kept);
 		return sum.n;
 	}
 	if (agrees)
 		return sum.n || said.n;
 	if (said.n && span_eq(is, said))
-		job_wrong(j, CAUSE_MOD_CHECKSUM, shown_sum(j), j->sum->line, TR("%.*s@%.*s is %s in the module cache, and %.*s here: one of them is not what its author published", "%.*s@%.*s 在模块缓存中为 %s，此处为 %.*s：其中之一不是作者发布的内容"),
+		job_wrong(j, CAUSE_MOD_CHECKSUM, shown_sum(j), j->sum->line,
+			  TR("%.*s@%.*s is %s in the module cache, and %.*s here: one of them is not what its author published",
+			     "%.*s@%.*s 在模块缓存中为 %s，此处为 %.*s：其中之一不是作者发布的内容"),
 			  SPAN_ARG(j->path), SPAN_ARG(j->version), have, SPAN_ARG(sum));
 	else
-		job_wrong(j, CAUSE_MOD_CACHE_MODIFIED, zip ? p->zip : p->dir, 0, TR("it was modified: it hashes to %s, and %s says %.*s", "被修改过：其哈希为 %s，而 %s 记录为 %.*s"), have, shown_sum(j), SPAN_ARG(sum));
+		job_wrong(j, CAUSE_MOD_CACHE_MODIFIED, zip ? p->zip : p->dir, 0,
+			  TR("it was modified: it hashes to %s, and %s says %.*s", "被修改过：其哈希为 %s，而 %s 记录为 %.*s"), have,
+			  shown_sum(j), SPAN_ARG(sum));
 	return false;
 }
 
@@ -444,28 +476,35 @@ static void folder_alone(struct job *j, const struct paths *p, const char *kept)
 	if (r < 0)
 		say_error(j, p->dir, &e);
 	else if (!j->toolchain && want.n && !span_eq(want, span_of(have)))
-		job_wrong(j, CAUSE_MOD_CACHE_MODIFIED, p->dir, 0, TR("this folder was modified too: it hashes to %s, and should to %.*s", "此目录也被修改过：其哈希为 %s，应为 %.*s"), have, SPAN_ARG(want));
+		job_wrong(j, CAUSE_MOD_CACHE_MODIFIED, p->dir, 0,
+			  TR("this folder was modified too: it hashes to %s, and should to %.*s",
+			     "此目录也被修改过：其哈希为 %s，应为 %.*s"),
+			  have, SPAN_ARG(want));
 }
 
 /* ---- a module ---- */
 
 static bool make_paths(const struct worker *w, struct job *j, struct paths *p)
 {
-	static const char *const ext[] = { "zip", "ziphash", "partial", "lock" };
-	const char **to[] = { &p->zip, &p->ziphash, &p->partial, &p->lock };
+	static const char *const ext[] = { "zip", "ziphash", "partial", "lock", "info" };
+	const char **to[] = { &p->zip, &p->ziphash, &p->partial, &p->lock, &p->info };
 	CLEANUP(buf_free) struct buf b = { 0 };
 
 	for (size_t i = 0; i < ARRAY_LEN(ext); i++) {
 		buf_clear(&b);
-		if (!mod_cache_file(w->o->modcache, j->path, j->version, ext[i], &b))
+		if (!mod_cache_file(w->o->modcache, j->path, j->version, ext[i], &b)) {
+			j->no_memory |= b.bad; /* else it is the name of no module */
 			return false;
+		}
 		*to[i] = arena_str(&j->mem, buf_view(&b));
 	}
 	buf_clear(&b);
-	if (!mod_cache_dir(w->o->modcache, j->path, j->version, &b))
+	if (!mod_cache_dir(w->o->modcache, j->path, j->version, &b)) {
+		j->no_memory |= b.bad;
 		return false;
+	}
 	p->dir = arena_str(&j->mem, buf_view(&b));
-	j->no_memory |= b.bad || !p->zip || !p->ziphash || !p->partial || !p->lock || !p->dir;
+	j->no_memory |= b.bad || !p->zip || !p->ziphash || !p->partial || !p->lock || !p->info || !p->dir;
 	return !j->no_memory;
 }
 
@@ -514,6 +553,7 @@ static void look_in(struct worker *w, struct job *j, struct state *t, const stru
 		return;
 	}
 	h1_of_list(s.sums, s.n, have);
+	memcpy(j->h1, have, sizeof(have));
 	size_t before = j->n_wrongs;
 	bool good = judge(j, p, have, kept, kept_there, j->zip);
 	if (!good && j->n_wrongs > before && j->zip) { /* not worth comparing with: only what was said of the zip counts */
@@ -523,25 +563,39 @@ static void look_in(struct worker *w, struct job *j, struct state *t, const stru
 		if (j->dir)
 			folder_alone(j, p, kept);
 	} else if (!j->zip && !kept_there && !(j->sum && j->sum->hash.n)) {
-		job_wrong(j, CAUSE_MOD_CACHE_MODIFIED, p->dir, 0, TR("there is neither its zip nor its ziphash nor a line of go.sum: what it should be is not known", "既没有 zip 和 ziphash，go.sum 中也没有记录：无从得知其应有的内容"));
+		job_wrong(j, CAUSE_MOD_CACHE_MODIFIED, p->dir, 0,
+			  TR("there is neither its zip nor its ziphash nor a line of go.sum: what it should be is not known",
+			     "既没有 zip 和 ziphash，go.sum 中也没有记录：无从得知其应有的内容"));
 	}
 }
 
 static void look(struct worker *w, struct job *j, const struct paths *p)
 {
 	struct state t = { .zip = { .fd = -1 }, .dir = { .fd = -1 } };
-	struct err ze = { 0 }, de = { 0 };
+	struct err ze = { 0 }, de = { 0 }, he = { 0 };
 	char kept[H1_SIZE];
-	bool kept_there;
 
 	CLEANUP(buf_free) struct buf prefix = { 0 };
 	buf_addf(&prefix, "%.*s@%.*s/", SPAN_ARG(j->path), SPAN_ARG(j->version));
+	if (prefix.bad) {
+		j->no_memory = true;
+		return;
+	}
+	int h = read_ziphash(p->ziphash, kept, &he);
+	bool kept_there = h != -ENOENT && h != -ENOTDIR;
+	if (kept_there && h < 0 && h != -EFBIG) { /* a larger one is no hash */
+		say_error(j, p->ziphash, &he);
+		j->zip = true;
+		j->pipe = h == -EBADMSG;
+		return;
+	}
 	int z = zip_open(p->zip, j->path, j->version, &t.zip, &ze);
-	bool partial = access(p->partial, F_OK) == 0; /* go extracts it anew */
+	struct stat st;
+	bool partial = stat(p->partial, &st) == 0; /* go extracts it anew, and writes there */
+	j->pipe = (partial && S_ISFIFO(st.st_mode)) || (stat(p->info, &st) == 0 && S_ISFIFO(st.st_mode));
 	int d = partial ? -ENOENT : dir_list(p->dir, buf_view(&prefix), &t.dir, &de);
 	j->zip = z == 0;
 	j->dir = d == 0;
-	read_ziphash(p->ziphash, kept, &kept_there);
 	if (z < 0 && z != -ENOENT && z != -ENOTDIR) {
 		say_error(j, p->zip, &ze);
 		if (j->dir)
@@ -561,7 +615,7 @@ static void look(struct worker *w, struct job *j, const struct paths *p)
 static int wait_for_lock(const struct worker *w, const struct paths *p)
 {
 	int64_t until = time_mono() + (w->o->wait ? w->o->wait : 10 * NSEC_PER_SEC);
-	int fd = open(p->lock, O_RDONLY | O_CLOEXEC);
+	int fd = open(p->lock, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	while (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR) {
@@ -595,9 +649,11 @@ static void look_at_folder(struct worker *w, struct job *j)
 		if (ret == -ENOMEM)
 			j->no_memory = true;
 		else if (ret < 0)
-			job_wrong(j, CAUSE_MOD_VENDOR, in_dir(j, w->vendor->shown, r.vendored.name), 0, TR("it does not belong there: %s has no such file", "多余的文件：%s 中没有它"), j->folder);
+			job_wrong(j, CAUSE_MOD_VENDOR, in_dir(j, w->vendor->shown, r.vendored.name), 0,
+				  TR("it does not belong there: %s has no such file", "多余的文件：%s 中没有它"), j->folder);
 		else if (r.vendored.failed || r.vendored.differs)
-			job_wrong(j, CAUSE_MOD_VENDOR, in_dir(j, w->vendor->shown, r.vendored.name), 0, TR("it is not what it is in %s", "与 %s 中的内容不同"), j->folder);
+			job_wrong(j, CAUSE_MOD_VENDOR, in_dir(j, w->vendor->shown, r.vendored.name), 0,
+				  TR("it is not what it is in %s", "与 %s 中的内容不同"), j->folder);
 	}
 }
 

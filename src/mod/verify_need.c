@@ -18,7 +18,8 @@ static bool may_hold(const struct built *m, struct span package)
 }
 
 /* The packages that could not be loaded, one a line. */
-static void take_packages(struct span out, const struct built *const *absent, size_t n, bool *needed, struct span *package, struct arena *mem)
+static void take_packages(struct span out, const struct built *const *absent, size_t n, bool *needed, struct span *package,
+			  struct arena *mem)
 {
 	while (out.n) {
 		struct span name = span_trim(span_cut(&out, '\n'));
@@ -48,13 +49,18 @@ static const char *env_flags(struct arena *mem, const char *flags)
 static void believe_sums(const struct built *const *absent, size_t n, bool *needed)
 {
 	for (size_t i = 0; i < n; i++)
-		needed[i] = absent[i]->source ? absent[i]->source->sum.hash.p != NULL || (absent[i]->direct && !absent[i]->source->mod_sum.hash.p) : false;
+		needed[i] = absent[i]->source
+				    ? absent[i]->source->sum.hash.p != NULL || (absent[i]->direct && !absent[i]->source->mod_sum.hash.p)
+				    : false;
 }
 
-int verify_needed(struct mod_tree *t, const struct verify_options *o, const struct built *const *absent, size_t n, bool *needed, struct span *package, struct arena *mem, const char **why)
+int verify_needed(struct mod_tree *t, const struct verify_options *o, bool local, const struct built *const *absent, size_t n, bool *needed,
+		  struct span *package, struct arena *mem, const char **why)
 {
 	const char *const args[] = { o->go, "list", "-e", "-f", "{{if .Error}}{{.ImportPath}}{{end}}", "all", NULL };
-	const char *env[] = { env_flags(mem, o->flags), "GOPROXY=off", "GOSUMDB=off", "LC_ALL=C", NULL };
+	const char *env[] = {
+		env_flags(mem, o->flags), "GOPROXY=off", "GOSUMDB=off", "LC_ALL=C", local ? "GOTOOLCHAIN=local" : NULL, NULL
+	};
 	CLEANUP(answer_free) struct answer a = { 0 };
 	struct err e = { 0 };
 

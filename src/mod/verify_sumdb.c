@@ -7,9 +7,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "mod/sumdb.h"
+#include "mod/sums.h"
 #include "net/get.h"
 #include "parse/goproxy.h"
-#include "parse/gosum.h"
 #include "parse/version.h"
 
 #define AT_ONCE     500 /* questions */
@@ -58,18 +58,23 @@ static int add_line(struct asker *a, const struct gosum_line *l, const char *fil
 		x = arena_alloc(&a->mem, sizeof(*x));
 		if (!own.p || !x || !map_put(&a->by_key, own, x) || !mem_grow(&a->v, &a->cap, a->n, sizeof(*a->v)))
 			return no_memory(a->e);
-		*x = (struct asked){ .q = { .path = l->path, .version = l->version }, .file = file, .line = l->line };
+		*x = (struct asked){ .q = { .path = span_head(own, l->path.n), .version = span_from(own, l->path.n + 1) },
+				     .file = file,
+				     .line = l->line };
 		a->v[a->n++] = x;
 	}
 	struct span *to = l->go_mod ? &x->q.mod_hash : &x->q.hash;
 	if (!to->p) {
-		*to = l->hash;
+		*to = arena_span(&a->mem, l->hash);
+		if (!to->p)
+			return no_memory(a->e);
 		if (!l->go_mod) {
 			x->file = file;
 			x->line = l->line;
 		}
 	} else if (!span_eq(*to, l->hash)) { /* go would believe neither */
-		struct finding *f = report_say(a->r, CAUSE_MOD_CHECKSUM, TR("%.*s %.*s has two hashes", "%.*s %.*s 有两个哈希"), SPAN_ARG(l->path), SPAN_ARG(l->version));
+		struct finding *f = report_say(a->r, CAUSE_MOD_CHECKSUM, TR("%.*s %.*s has two hashes", "%.*s %.*s 有两个哈希"),
+					       SPAN_ARG(l->path), SPAN_ARG(l->version));
 		if (f) {
 			f->file = span_of(file);
 			f->line = (int)l->line;
@@ -80,12 +85,12 @@ static int add_line(struct asker *a, const struct gosum_line *l, const char *fil
 
 static int add_file(struct asker *a, const struct mod_source *f, struct span keep_away, int64_t *kept)
 {
-	struct gosum_at at = { .rest = f->text };
+	CLEANUP(sums_close) struct sums lines;
 	struct gosum_line l;
 	const char *shown = f->text.p ? report_text(a->r, "%s", f->shown).p : NULL;
-	int r = 0;
 
-	while (r == 0 && shown && gosum_next(&at, &l)) {
+	int r = sums_open(f, &lines, a->e);
+	while (r >= 0 && shown && (r = sums_next(&lines, &l, a->e)) > 0) {
 		if (l.problem != GOSUM_FINE)
 			continue;
 		if (goprivate_matches(keep_away, l.path))
@@ -93,7 +98,7 @@ static int add_file(struct asker *a, const struct mod_source *f, struct span kee
 		else
 			r = add_line(a, &l, shown);
 	}
-	return f->text.p && !shown ? no_memory(a->e) : r;
+	return f->text.p && !shown ? no_memory(a->e) : r < 0 ? r : 0;
 }
 
 /* ---- where to ask ---- */
@@ -112,7 +117,8 @@ static int read_setting(struct asker *a, struct span *url)
 
 	*url = span_trim(rest);
 	if (span_eq(word, S("off")))
-		return err_set(a->e, EINVAL, TR("GOSUMDB=off: there is no checksum database to ask", "GOSUMDB=off：没有可查询的校验和数据库"));
+		return err_set(a->e, EINVAL,
+			       TR("GOSUMDB=off: there is no checksum database to ask", "GOSUMDB=off：没有可查询的校验和数据库"));
 	if (span_eq(word, S("sum.golang.google.cn"))) {
 		word = name = S("sum.golang.org");
 		*url = S("https://sum.golang.google.cn");
@@ -151,7 +157,9 @@ static int ask_proxy(struct asker *a, const struct goproxy_entry *x)
 	if (g.status == 404 || g.status == 410 || x->any_error)
 		return 0;
 	/* The proxy is named by its host: its address may hold a password. */
-	return err_set(a->e, EHOSTUNREACH, TR("the proxy %.*s does not say whether it passes %s on: %s", "代理 %.*s 未说明是否转发 %s：%s"), SPAN_ARG(x->host.p ? x->host : x->path), a->name, g.why ? g.why : TR("not the answer that it must be", "答复不符合要求"));
+	return err_set(a->e, EHOSTUNREACH, TR("the proxy %.*s does not say whether it passes %s on: %s", "代理 %.*s 未说明是否转发 %s：%s"),
+		       SPAN_ARG(x->host.p ? x->host : x->path), a->name,
+		       g.why ? g.why : TR("not the answer that it must be", "答复不符合要求"));
 }
 
 static int find_base(struct asker *a, struct span url)
@@ -198,7 +206,8 @@ static void take_answer(struct net_get *g, struct sumdb_got *to)
 	struct span first = buf_view(&g->body);
 	first = span_trim(span_cut(&first, '\n'));
 	if (to->status == -ENOENT)
-		buf_addf(&why, TR("the checksum database does not know it%s%.*s", "校验和数据库中没有它%s%.*s"), first.n ? ": " : "", SPAN_ARG(utf8_head(first, 100)));
+		buf_addf(&why, TR("the checksum database does not know it%s%.*s", "校验和数据库中没有它%s%.*s"), first.n ? ": " : "",
+			 SPAN_ARG(utf8_head(first, 100)));
 	else if (g->why)
 		buf_adds(&why, g->why);
 	else
@@ -249,14 +258,17 @@ static void judge(struct asker *a, const struct asked *x, struct sumdb_asked *re
 	}
 	if (q->answer == SUMDB_FAILED && ++a->failed > FAILED_MAX)
 		return;
-	f = report_say(a->r, q->answer == SUMDB_DIFFERS ? CAUSE_MOD_CHECKSUM : CAUSE_MOD_SUMDB, "%.*s %.*s: %s", SPAN_ARG(q->path), SPAN_ARG(q->version), q->why ? q->why : TR("it was not asked", "未查询"));
+	f = report_say(a->r, q->answer == SUMDB_DIFFERS ? CAUSE_MOD_CHECKSUM : CAUSE_MOD_SUMDB, "%.*s %.*s: %s", SPAN_ARG(q->path),
+		       SPAN_ARG(q->version), q->why ? q->why : TR("it was not asked", "未查询"));
 	if (!f)
 		return;
 	f->file = span_of(x->file);
 	f->line = (int)x->line;
 	f->package = report_text(a->r, "%.*s", SPAN_ARG(q->path));
 	if (q->answer == SUMDB_UNKNOWN)
-		f->advice = report_text(a->r, TR("A private module: name it in GOPRIVATE (or GONOSUMDB). Else its author never published this version.", "若是私有模块：请将其写入 GOPRIVATE（或 GONOSUMDB）。否则作者从未发布过此版本。"));
+		f->advice = report_text(
+			a->r, TR("A private module: name it in GOPRIVATE (or GONOSUMDB). Else its author never published this version.",
+				 "若是私有模块：请将其写入 GOPRIVATE（或 GONOSUMDB）。否则作者从未发布过此版本。"));
 }
 
 static int ask_some(struct asker *a, const char *state, size_t from, size_t n, struct sumdb_asked *ret)
@@ -298,13 +310,20 @@ static int ask(struct asker *a, const struct mod_tree *t, const char *from, cons
 	if (r == -EBADMSG)
 		return 0; /* said: nothing of it can be believed */
 	if (a->failed > FAILED_MAX)
-		report_say(a->r, CAUSE_MOD_SUMDB, TR("%zu more modules could not be asked for", "另有 %zu 个模块无法查询"), a->failed - FAILED_MAX);
+		report_say(a->r, CAUSE_MOD_SUMDB, TR("%zu more modules could not be asked for", "另有 %zu 个模块无法查询"),
+			   a->failed - FAILED_MAX);
 	if (a->many)
-		list_add(&a->r->mem, &a->r->limits, report_text(a->r, TR("the checksum database was asked for the first %d modules", "仅查询了前 %d 个模块的校验和数据库记录"), SUMDB_QUESTIONS_MAX).p);
+		list_add(&a->r->mem, &a->r->limits,
+			 report_text(a->r,
+				     TR("the checksum database was asked for the first %d modules",
+					"仅查询了前 %d 个模块的校验和数据库记录"),
+				     SUMDB_QUESTIONS_MAX)
+				 .p);
 	return r;
 }
 
-int verify_sumdb(const struct mod_tree *t, const struct mod_env *env, const char *from, const char *state, struct report *r, struct sumdb_asked *ret, struct err *e)
+int verify_sumdb(const struct mod_tree *t, const struct mod_env *env, const char *from, const char *state, struct report *r,
+		 struct sumdb_asked *ret, struct err *e)
 {
 	struct asker a = { .env = env, .r = r, .e = e };
 	CLEANUP(buf_free) struct buf netrc = { .max = 1 << 20 };
@@ -312,7 +331,9 @@ int verify_sumdb(const struct mod_tree *t, const struct mod_env *env, const char
 	*ret = (struct sumdb_asked){ 0 };
 	if (env->netrc)
 		file_slurp(env->netrc, &netrc, NULL);
-	const struct net_options o = { .netrc = buf_view(&netrc), .netrc_old = env->version && goversion_compare(goversion_of_toolchain(span_of(env->version)), S("1.24")) < 0 };
+	const struct net_options o = { .netrc = buf_view(&netrc),
+				       .netrc_old = env->version &&
+						    goversion_compare(goversion_of_toolchain(span_of(env->version)), S("1.24")) < 0 };
 	int c = net_open(&o, &a.net, e);
 	if (c == 0)
 		c = ask(&a, t, from, state, ret);

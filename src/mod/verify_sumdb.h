@@ -16,5 +16,6 @@ struct sumdb_asked {
  * NULL: as go would, by GOSUMDB and GOPROXY. state: the file with the tree last seen; NULL: it is not kept. Findings into r.
  * An error: nothing could be asked.
  */
-int verify_sumdb(const struct mod_tree *t, const struct mod_env *env, const char *from, const char *state, struct report *r, struct sumdb_asked *ret, struct err *e);
+int verify_sumdb(const struct mod_tree *t, const struct mod_env *env, const char *from, const char *state, struct report *r,
+		 struct sumdb_asked *ret, struct err *e);
 #endif

@@ -63,14 +63,22 @@ static const struct built *built_find(const struct build_list *b, struct span pa
 static int add_module(struct vendor_reader *x, const struct modulestxt_line *l, struct vendored **now)
 {
 	struct vendor *v = x->v;
+	const struct vendored *before = map_get(&v->by_path, l->path);
+	const struct built *built = built_find(x->b, l->path);
 
 	*now = NULL;
-	if (!l->path.n || !l->version.n || map_get(&v->by_path, l->path))
-		return 0; /* a replacement that is not used, at the end of the file */
+	if (!l->path.n || !l->version.n || (before && span_eq(before->version, l->version)))
+		return 0; /* a replacement of all versions, at the end of the file */
 	struct vendored *m = arena_alloc(&v->mem, sizeof(*m));
-	if (!m || !map_put(&v->by_path, l->path, m) || !mem_grow(&v->v, &v->cap, v->n, sizeof(*v->v)))
+	bool counts = !before || (built && span_eq(built->version, l->version)); /* of several versions the one that is built */
+	if (!m || (counts && !map_put(&v->by_path, l->path, m)) || !mem_grow(&v->v, &v->cap, v->n, sizeof(*v->v)))
 		return no_memory(x->e);
-	*m = (struct vendored){ .path = l->path, .version = l->version, .new_path = l->new_path, .new_version = l->new_version, .line = l->line, .built = built_find(x->b, l->path) };
+	*m = (struct vendored){ .path = l->path,
+				.version = l->version,
+				.new_path = l->new_path,
+				.new_version = l->new_version,
+				.line = l->line,
+				.built = built };
 	v->v[v->n++] = m;
 	*now = m;
 	return 0;
@@ -122,7 +130,19 @@ static bool same_replacement(const struct vendored *m)
 	if (b->new_dir.p)
 		return m->new_path.n && !m->new_version.n;
 	bool replaced = !span_eq(b->source->path, b->path) || !span_eq(b->source->version, b->version);
-	return replaced ? span_eq(m->new_path, b->source->path) && span_eq(m->new_version, b->source->version) : !m->new_path.n || span_eq(m->new_version, b->version);
+	return replaced ? span_eq(m->new_path, b->source->path) && span_eq(m->new_version, b->source->version)
+			: !m->new_path.n || span_eq(m->new_version, b->version);
+}
+
+/*
+ * What is recorded and not vendored: replacements that are not used; in a workspace each version that a member requires, also when
+ * another one is built or the module is a member itself.
+ */
+static bool is_record(const struct vendor_reader *x, const struct vendored *m)
+{
+	bool built = m->built && span_eq(m->built->version, m->version);
+
+	return !m->n_packages && (!m->explicit || (x->t->go_work.text.p && !built));
 }
 
 static void check_module(struct vendor_reader *x, const struct vendored *m)
@@ -130,12 +150,20 @@ static void check_module(struct vendor_reader *x, const struct vendored *m)
 	const struct built *b = m->built;
 	struct finding *f = NULL;
 
+	if (is_record(x, m))
+		return;
 	if (!b && !x->b->unread.n)
-		f = report_say(x->r, CAUSE_MOD_VENDOR, TR("%.*s is not in the build list: run `go mod vendor`", "%.*s 不在构建列表中：请运行 `go mod vendor`"), SPAN_ARG(m->path));
+		f = report_say(x->r, CAUSE_MOD_VENDOR,
+			       TR("%.*s is not in the build list: run `go mod vendor`", "%.*s 不在构建列表中：请运行 `go mod vendor`"),
+			       SPAN_ARG(m->path));
 	else if (b && !span_eq(b->version, m->version) && (b->file || !x->b->unread.n))
-		f = report_say(x->r, CAUSE_MOD_VENDOR, TR("%.*s is vendored at %.*s, and the build list has %.*s", "vendor 中的 %.*s 版本为 %.*s，而构建列表中为 %.*s"), SPAN_ARG(m->path), SPAN_ARG(m->version), SPAN_ARG(b->version));
+		f = report_say(x->r, CAUSE_MOD_VENDOR,
+			       TR("%.*s is vendored at %.*s, and the build list has %.*s",
+				  "vendor 中的 %.*s 版本为 %.*s，而构建列表中为 %.*s"),
+			       SPAN_ARG(m->path), SPAN_ARG(m->version), SPAN_ARG(b->version));
 	else if (b && !same_replacement(m))
-		f = report_say(x->r, CAUSE_MOD_VENDOR, TR("%.*s is replaced otherwise than go.mod says", "%.*s 的替换与 go.mod 不一致"), SPAN_ARG(m->path));
+		f = report_say(x->r, CAUSE_MOD_VENDOR, TR("%.*s is replaced otherwise than go.mod says", "%.*s 的替换与 go.mod 不一致"),
+			       SPAN_ARG(m->path));
 	say(x, x->v->txt, m->line, f);
 }
 
@@ -150,8 +178,11 @@ static void check_requires(struct vendor_reader *x, const struct mod_member *mem
 			continue; /* a main module, or another member wants it newer */
 		const struct vendored *m = map_get(&x->v->by_path, l->path);
 		if (!m || !m->explicit)
-			say(x, member->go_mod.shown, l->line, report_say(x->r, CAUSE_MOD_VENDOR, TR("%.*s is required here, and %s does not have it as explicit: run `go mod vendor`", "此处需要 %.*s，而 %s 未将其标为 explicit：请运行 `go mod vendor`"),
-			    SPAN_ARG(l->path), x->v->txt));
+			say(x, member->go_mod.shown, l->line,
+			    report_say(x->r, CAUSE_MOD_VENDOR,
+				       TR("%.*s is required here, and %s does not have it as explicit: run `go mod vendor`",
+					  "此处需要 %.*s，而 %s 未将其标为 explicit：请运行 `go mod vendor`"),
+				       SPAN_ARG(l->path), x->v->txt));
 	}
 }
 
@@ -166,8 +197,11 @@ static int give_file(struct vendor_reader *x, const struct dir_file *file)
 	CLEANUP(buf_free) struct buf shown = { 0 };
 	buf_addf(&shown, "%s/%.*s", x->v->shown, SPAN_ARG(file->name));
 	if (!m || file->type != DT_REG) {
-		struct finding *f = report_say(x->r, CAUSE_MOD_VENDOR, "%s", file->type != DT_REG ? TR("it is no file: `go mod vendor` makes nothing but files", "不是普通文件：`go mod vendor` 只生成普通文件")
-			: TR("it belongs to no module that modules.txt has packages of", "不属于 modules.txt 中任何有包的模块"));
+		struct finding *f = report_say(x->r, CAUSE_MOD_VENDOR, "%s",
+					       file->type != DT_REG ? TR("it is no file: `go mod vendor` makes nothing but files",
+									 "不是普通文件：`go mod vendor` 只生成普通文件")
+								    : TR("it belongs to no module that modules.txt has packages of",
+									 "不属于 modules.txt 中任何有包的模块"));
 		if (say(x, buf_str(&shown), 0, f) && file->type == DT_REG && !vendor_is_source(file->name))
 			f->severity = SEV_WARNING;
 		return 0;
@@ -237,7 +271,8 @@ void vendor_free_cleanup(struct vendor *v)
 
 bool vendor_is_source(struct span file)
 {
-	static const char *const ext[] = { ".go", ".s", ".S", ".sx", ".c", ".h", ".cc", ".cpp", ".cxx", ".m", ".hh", ".hpp", ".hxx", ".f", ".F", ".for", ".f90", ".swig", ".swigcxx", ".syso" };
+	static const char *const ext[] = { ".go", ".s",   ".S",   ".sx", ".c", ".h",   ".cc",  ".cpp",  ".cxx",     ".m",
+					   ".hh", ".hpp", ".hxx", ".f",  ".F", ".for", ".f90", ".swig", ".swigcxx", ".syso" };
 
 	for (size_t i = 0; i < ARRAY_LEN(ext); i++) {
 		if (span_ends(file, span_of(ext[i])))
@@ -249,7 +284,8 @@ bool vendor_is_source(struct span file)
 enum vendor_must vendor_must(const struct vendored *v, struct span file)
 {
 	size_t slash = span_rchr(file, '/'), lo = 0, hi = v->n_packages;
-	struct span dir = slash == SPAN_NONE ? S("") : span_head(file, slash), base = slash == SPAN_NONE ? file : span_from(file, slash + 1);
+	struct span dir = slash == SPAN_NONE ? S("") : span_head(file, slash),
+		    base = slash == SPAN_NONE ? file : span_from(file, slash + 1);
 	bool there = false;
 
 	while (lo < hi && !there) {
@@ -270,7 +306,8 @@ static bool has_word(struct span s, struct span word)
 {
 	for (size_t at; (at = span_find(s, word)) != SPAN_NONE; s = span_from(s, at + word.n)) {
 		const char *before = at ? s.p + at - 1 : " ", *behind = at + word.n < s.n ? s.p + at + word.n : " ";
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.", *before) && !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.", *behind))
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.", *before) &&
+		    !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.", *behind))
 			return true;
 	}
 	return false;
@@ -283,7 +320,9 @@ bool vendor_ignored(struct span text)
 		struct span line = span_trim(span_cut(&text, '\n')), rest = line;
 		if (span_starts(line, S("package ")))
 			return false;
-		if ((span_skip(&rest, S("//go:build")) || (span_skip(&rest, S("//")) && (rest = span_trim(rest), span_skip(&rest, S("+build"))))) && has_word(rest, S("ignore")))
+		if ((span_skip(&rest, S("//go:build")) ||
+		     (span_skip(&rest, S("//")) && (rest = span_trim(rest), span_skip(&rest, S("+build"))))) &&
+		    has_word(rest, S("ignore")))
 			return true;
 	}
 	return false;

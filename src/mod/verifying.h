@@ -45,8 +45,10 @@ struct job {
 	struct arena mem;
 	struct wrong wrongs[WRONGS_MAX];
 	size_t n_wrongs, left_out;
-	bool zip, dir, busy, unread /* vendor/ has it, and there is nothing to compare it with */, no_memory;
+	bool zip, dir, busy, unread /* vendor/ has it, and there is nothing to compare it with */, no_memory,
+		pipe /* go would wait for it for ever */;
 	int64_t files, bytes;
+	char h1[H1_SIZE]; /* what the zip hashes to, or without one the folder; "": not known */
 };
 struct worker { /* a thread's own */
 	const struct verify_options *o;
@@ -72,7 +74,8 @@ bool vendor_is_source(struct span file);    /* may go compile it? */
 
 /*
  * verify_need.c: which of these modules (in neither cache nor vendor/) supply a package to the build; needed[i] is set. The lists
- * have n. 0, or 1: go could not tell, and go.sum was believed; *why then says why.
+ * have n. 0, or 1: go could not tell, and go.sum was believed; *why then says why. local: a toolchain in the cache is not run.
  */
-int verify_needed(struct mod_tree *t, const struct verify_options *o, const struct built *const *absent, size_t n, bool *needed, struct span *package, struct arena *mem, const char **why);
+int verify_needed(struct mod_tree *t, const struct verify_options *o, bool local, const struct built *const *absent, size_t n, bool *needed,
+		  struct span *package, struct arena *mem, const char **why);
 #endif

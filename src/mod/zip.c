@@ -57,7 +57,8 @@ static int bad(const struct zip *z, const char *why, struct err *e)
 
 static int bad_entry(const struct zip *z, const struct zip_entry *x, const char *why, struct err *e)
 {
-	return err_set(e, EBADMSG, TR("%s: entry '%.*s': %s", "%s：条目“%.*s”：%s"), z->file, (int)(x->name.n < 200 ? x->name.n : 200), x->name.p, why);
+	return err_set(e, EBADMSG, TR("%s: entry '%.*s': %s", "%s：条目“%.*s”：%s"), z->file, (int)(x->name.n < 200 ? x->name.n : 200),
+		       x->name.p, why);
 }
 
 /* All n bytes from there: a file that is shorter now has been cut while we read. */
@@ -170,7 +171,8 @@ static int64_t read_record(const struct zip *z, const unsigned char *p, size_t n
 	uint64_t offset = get32(p + 42);
 	if (all > n)
 		return bad(z, TR("its directory is cut off", "其目录被截断"), e);
-	*x = (struct zip_entry){ { (const char *)p + RECORD_SIZE, name }, 0, get32(p + 20), get32(p + 24), get32(p + 16), get16(p + 10) == METHOD_DEFLATED, false };
+	*x = (struct zip_entry){ { (const char *)p + RECORD_SIZE, name }, 0,    get32(p + 20), get32(p + 24), get32(p + 16),
+				 get16(p + 10) == METHOD_DEFLATED,        false };
 	x->dir = name && x->name.p[name - 1] == '/';
 	if (!read_extra64(p + RECORD_SIZE + name, extra, (uint64_t *const[]){ &x->size, &x->packed, &offset }))
 		return bad_entry(z, x, TR("its zip64 sizes are malformed", "zip64 大小格式错误"), e);
@@ -181,7 +183,8 @@ static int64_t read_record(const struct zip *z, const unsigned char *p, size_t n
 		return bad_entry(z, x, TR("it is compressed in a way that go does not read", "采用了 go 不支持的压缩方式"), e);
 	if (p[5] == HOST_UNIX && (mode & S_IFMT) == S_IFLNK)
 		return bad_entry(z, x, TR("it is a symbolic link", "是符号链接"), e);
-	if (offset > z->length || x->offset > z->length || z->length - x->offset < HEADER_SIZE || x->packed > z->length - x->offset - HEADER_SIZE)
+	if (offset > z->length || x->offset > z->length || z->length - x->offset < HEADER_SIZE ||
+	    x->packed > z->length - x->offset - HEADER_SIZE)
 		return bad_entry(z, x, TR("it lies outside of the file", "位于文件之外"), e);
 	if (x->size > ZIP_FILE_MAX)
 		return bad_entry(z, x, TR("it is larger than 500 MiB, which go does not take", "超过 500 MiB，go 不接受"), e);
@@ -224,7 +227,10 @@ static int read_directory(struct zip *z, struct err *e)
 		left -= (size_t)used;
 		total += z->v[z->n].size;
 		if (total > ZIP_FILE_MAX)
-			return bad(z, TR("its files come to more than 500 MiB, which go does not take", "其中的文件合计超过 500 MiB，go 不接受"), e);
+			return bad(z,
+				   TR("its files come to more than 500 MiB, which go does not take",
+				      "其中的文件合计超过 500 MiB，go 不接受"),
+				   e);
 	}
 	if (r == 0 && z->n)
 		qsort(z->v, z->n, sizeof(*z->v), by_name);
@@ -237,8 +243,10 @@ static int check_prefix(struct zip *z, struct span path, struct span version, st
 	for (size_t i = 0; i < z->n; i++) {
 		struct span rest = z->v[i].name;
 		if (!span_skip(&rest, path) || !span_skip(&rest, S("@")) || !span_skip(&rest, version) || !span_skip(&rest, S("/")))
-			return err_set(e, EBADMSG, TR("%s: entry '%.*s' does not begin with %.*s@%.*s/", "%s：条目“%.*s”不以 %.*s@%.*s/ 开头"), z->file,
-				       (int)(z->v[i].name.n < 200 ? z->v[i].name.n : 200), z->v[i].name.p, SPAN_ARG(path), SPAN_ARG(version));
+			return err_set(e, EBADMSG,
+				       TR("%s: entry '%.*s' does not begin with %.*s@%.*s/", "%s：条目“%.*s”不以 %.*s@%.*s/ 开头"), z->file,
+				       (int)(z->v[i].name.n < 200 ? z->v[i].name.n : 200), z->v[i].name.p, SPAN_ARG(path),
+				       SPAN_ARG(version));
 	}
 	return zip_check_names(z, e);
 }
@@ -334,7 +342,10 @@ static int window(struct zip_reader *r, const struct zip *z, uint64_t at, size_t
 
 static int wrong_size(const struct zip *z, const struct zip_entry *x, bool more, struct err *e)
 {
-	return bad_entry(z, x, more ? TR("it inflates to more than it says", "解压后比声明的大") : TR("it inflates to less than it says", "解压后比声明的小"), e);
+	return bad_entry(z, x,
+			 more ? TR("it inflates to more than it says", "解压后比声明的大")
+			      : TR("it inflates to less than it says", "解压后比声明的小"),
+			 e);
 }
 
 static int read_whole(struct zip_reader *r, const struct zip *z, const struct zip_entry *x, uint64_t at, struct span *ret, struct err *e)
@@ -414,7 +425,8 @@ static int inflate_some(struct pieces *s, const unsigned char *p, size_t n, stru
 		f->avail_out = PIECE;
 		int said = inflate(f, Z_NO_FLUSH);
 		if (said != Z_OK && said != Z_STREAM_END && said != Z_BUF_ERROR)
-			return said == Z_MEM_ERROR ? no_memory(e) : bad_entry(s->z, s->x, TR("its compressed data are damaged", "压缩数据已损坏"), e);
+			return said == Z_MEM_ERROR ? no_memory(e)
+						   : bad_entry(s->z, s->x, TR("its compressed data are damaged", "压缩数据已损坏"), e);
 		int r = piece(s, s->r->out, PIECE - f->avail_out, e);
 		if (r < 0)
 			return r;

@@ -16,19 +16,24 @@ struct named {
  * Letters of two cases, beside ASCII, in the scripts that have many: from, to, how far; pairs: capitals and small letters in turns,
  * the capitals even (1) or odd (2).
  */
+/* clang-format off */
 static const struct {
 	uint32_t from, to;
 	int32_t by;
 	int pairs;
 } cases[] = {
-	{ 0xc0, 0xd6, 32, 0 }, { 0xd8, 0xde, 32, 0 }, { 0x100, 0x12f, 0, 1 }, { 0x132, 0x137, 0, 1 }, { 0x139, 0x148, 0, 2 }, { 0x14a, 0x177, 0, 1 },
-	{ 0x178, 0x178, -121, 0 }, { 0x179, 0x17e, 0, 2 }, { 0x17f, 0x17f, 's' - 0x17f, 0 }, { 0x1cd, 0x1dc, 0, 2 }, { 0x1de, 0x1ef, 0, 1 },
-	{ 0x1f8, 0x21f, 0, 1 }, { 0x222, 0x233, 0, 1 }, { 0x386, 0x386, 38, 0 }, { 0x388, 0x38a, 37, 0 }, { 0x38c, 0x38c, 64, 0 }, { 0x38e, 0x38f, 63, 0 },
-	{ 0x391, 0x3a1, 32, 0 }, { 0x3a3, 0x3ab, 32, 0 }, { 0x3c2, 0x3c2, 1, 0 }, { 0x400, 0x40f, 80, 0 }, { 0x410, 0x42f, 32, 0 }, { 0x460, 0x481, 0, 1 },
-	{ 0x48a, 0x4bf, 0, 1 }, { 0x4c1, 0x4ce, 0, 2 }, { 0x4d0, 0x52f, 0, 1 }, { 0x531, 0x556, 48, 0 }, { 0x10a0, 0x10c5, 7264, 0 }, { 0x1e00, 0x1e95, 0, 1 },
-	{ 0x1ea0, 0x1eff, 0, 1 }, { 0x212a, 0x212a, 'k' - 0x212a, 0 }, { 0x212b, 0x212b, 0xe5 - 0x212b, 0 }, { 0x2c00, 0x2c2f, 48, 0 }, { 0x2c80, 0x2ce3, 0, 1 },
+	{ 0xc0, 0xd6, 32, 0 }, { 0xd8, 0xde, 32, 0 }, { 0x100, 0x12f, 0, 1 }, { 0x132, 0x137, 0, 1 },
+	{ 0x139, 0x148, 0, 2 }, { 0x14a, 0x177, 0, 1 }, { 0x178, 0x178, -121, 0 }, { 0x179, 0x17e, 0, 2 },
+	{ 0x17f, 0x17f, 's' - 0x17f, 0 }, { 0x1cd, 0x1dc, 0, 2 }, { 0x1de, 0x1ef, 0, 1 }, { 0x1f8, 0x21f, 0, 1 },
+	{ 0x222, 0x233, 0, 1 }, { 0x386, 0x386, 38, 0 }, { 0x388, 0x38a, 37, 0 }, { 0x38c, 0x38c, 64, 0 },
+	{ 0x38e, 0x38f, 63, 0 }, { 0x391, 0x3a1, 32, 0 }, { 0x3a3, 0x3ab, 32, 0 }, { 0x3c2, 0x3c2, 1, 0 },
+	{ 0x400, 0x40f, 80, 0 }, { 0x410, 0x42f, 32, 0 }, { 0x460, 0x481, 0, 1 }, { 0x48a, 0x4bf, 0, 1 },
+	{ 0x4c1, 0x4ce, 0, 2 }, { 0x4d0, 0x52f, 0, 1 }, { 0x531, 0x556, 48, 0 }, { 0x10a0, 0x10c5, 7264, 0 },
+	{ 0x1e00, 0x1e95, 0, 1 }, { 0x1ea0, 0x1eff, 0, 1 }, { 0x212a, 0x212a, 'k' - 0x212a, 0 },
+	{ 0x212b, 0x212b, 0xe5 - 0x212b, 0 }, { 0x2c00, 0x2c2f, 48, 0 }, { 0x2c80, 0x2ce3, 0, 1 },
 	{ 0xa640, 0xa66d, 0, 1 }, { 0xff21, 0xff3a, 32, 0 }, { 0x10400, 0x10427, 40, 0 },
 };
+/* clang-format on */
 
 static uint32_t fold(uint32_t cp)
 {
@@ -74,7 +79,8 @@ static int by_folded(const void *a, const void *b)
 
 static int wrong(const struct zip *z, struct span name, const char *why, struct err *e)
 {
-	return err_set(e, EBADMSG, TR("%s: entry '%.*s': %s", "%s：条目“%.*s”：%s"), z->file, (int)(name.n < 200 ? name.n : 200), name.p, why);
+	return err_set(e, EBADMSG, TR("%s: entry '%.*s': %s", "%s：条目“%.*s”：%s"), z->file, (int)(name.n < 200 ? name.n : 200), name.p,
+		       why);
 }
 
 static bool is_fold_of(struct span s, struct span lower)
@@ -141,8 +147,11 @@ static int check_collisions(const struct zip *z, struct named *list, size_t n, s
 		if (!span_eq(a->folded, b->folded))
 			continue;
 		if (!span_eq(a->path, b->path))
-			return err_set(e, EBADMSG, TR("%s: entries '%.*s' and '%.*s' differ only in upper and lower case", "%s：条目“%.*s”与“%.*s”仅大小写不同"), z->file,
-				       (int)(a->path.n < 150 ? a->path.n : 150), a->path.p, (int)(b->path.n < 150 ? b->path.n : 150), b->path.p);
+			return err_set(e, EBADMSG,
+				       TR("%s: entries '%.*s' and '%.*s' differ only in upper and lower case",
+					  "%s：条目“%.*s”与“%.*s”仅大小写不同"),
+				       z->file, (int)(a->path.n < 150 ? a->path.n : 150), a->path.p,
+				       (int)(b->path.n < 150 ? b->path.n : 150), b->path.p);
 		if (a->dir != b->dir)
 			return wrong(z, a->path, TR("it is both a file and a folder", "既是文件又是目录"), e);
 		if (!a->dir)

@@ -335,6 +335,8 @@ static void put_finding(struct json_out *j, const struct finding *f, bool whole)
 {
 	json_open(j, '{');
 	put_str(j, "cause", cause_table[f->cause].id);
+	if (f->rule)
+		put_str(j, "rule", f->rule);
 	put_str(j, "severity", severity_word(f->severity));
 	if (whole)
 		put_str(j, "fingerprint", f->fingerprint[0] ? f->fingerprint : NULL);

@@ -88,6 +88,7 @@ struct finding {
 	struct span package, test, file; /* absent: not known */
 	int line, column;              /* 0: not known */
 	struct span message, excerpt, advice;
+	const char *rule;              /* of a check, stable: "sum.missing"; NULL: the cause says all */
 	struct place *places;
 	size_t n_places;
 	struct argv command;           /* the nested command that it belongs to; n 0: none */

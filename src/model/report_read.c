@@ -572,6 +572,7 @@ static const struct row finding_rows[] = {
 	{ "excerpt", take_span, FIELD(finding, excerpt) },
 	{ "classes", take_classes, FIELD(finding, classes) },
 	{ "advice", take_span, FIELD(finding, advice) },
+	{ "rule", take_str, FIELD(finding, rule) },
 	{ "places", take_array, ARRAY(finding, places, n_places, place), .rows = place_rows },
 	{ "owners", take_list, FIELD(finding, owners) },
 	{ "fault", take_object, FIELD(finding, fault), fault_rows },

@@ -53,7 +53,8 @@ static int trust(struct net *n, struct err *e)
 	curl_version_info_data *v = cu.curl_version_info(CURLVERSION_NOW);
 	const char *dir = getenv("SSL_CERT_DIR"), *file = n->o.ca_file;
 
-	n->openssl = v->ssl_version && (strstr(v->ssl_version, "OpenSSL") || strstr(v->ssl_version, "LibreSSL") || strstr(v->ssl_version, "BoringSSL"));
+	n->openssl = v->ssl_version &&
+		     (strstr(v->ssl_version, "OpenSSL") || strstr(v->ssl_version, "LibreSSL") || strstr(v->ssl_version, "BoringSSL"));
 	if (!file || !*file) {
 		file = getenv("SSL_CERT_FILE");
 		file = file && access(file, R_OK) == 0 ? file : NULL; /* go passes over one that is not there */
@@ -212,7 +213,8 @@ static void get_file(struct job *j)
 	g->total_ns = time_mono() - began;
 	if (j->too_big || j->cannot_write) {
 		g->transport = j->too_big ? TRANSPORT_TOO_BIG : TRANSPORT_OTHER;
-		g->why = j->too_big ? TR("the answer is larger than it may be", "应答超过允许的大小") : TR("the answer cannot be kept", "无法保存应答");
+		g->why = j->too_big ? TR("the answer is larger than it may be", "应答超过允许的大小")
+				    : TR("the answer cannot be kept", "无法保存应答");
 	}
 }
 
@@ -292,19 +294,32 @@ static const char *first_of(const char *a, const char *b)
 	return v && *v ? v : getenv(b);
 }
 
-/* Go's own: capitals first, HTTP_PROXY only for http, never ALL_PROXY, none for this machine itself. */
-static bool set_proxy(CURL *c, struct job *j)
+/*
+ * Go's own: capitals first, HTTP_PROXY only for http, never ALL_PROXY, none for this machine itself. libcurl reads NO_PROXY
+ * otherwise (no ports): it is told only of a host that go would ask itself, for it may be led on from there.
+ */
+static bool set_proxy(CURL *c, struct job *j, struct span place)
 {
 	const char *proxy = j->https ? first_of("HTTPS_PROXY", "https_proxy") : first_of("HTTP_PROXY", "http_proxy");
-	const char *not_for = first_of("NO_PROXY", "no_proxy");
+	struct span not_for = span_of(first_of("NO_PROXY", "no_proxy")), host = span_head(place, span_chr(place, '/'));
+	CLEANUP(buf_free) struct buf none_for = { 0 };
 	bool bad = false;
 
 	if (!j->https && getenv("REQUEST_METHOD")) /* a CGI: the caller could have set it */
 		proxy = getenv("http_proxy");
-	j->proxied = proxy && *proxy && !j->loopback && !j->g->straight;
-	SET(CURLOPT_PROXY, j->proxied ? proxy : "");
-	SET(CURLOPT_NOPROXY, j->loopback || j->g->straight ? "*" : not_for ? not_for : "");
-	return !bad;
+	bool excepted = net_no_proxy(not_for, host, j->https), is_set = proxy && *proxy && !j->loopback && !j->g->straight;
+	j->proxied = is_set && !excepted;
+	if (excepted) {
+		size_t port = span_rchr(host, ':');
+		struct span name = port == SPAN_NONE || span_ends(host, S("]")) ? host : span_head(host, port);
+		if (span_starts(name, S("[")))
+			name = span_from(span_head(name, name.n - 1), 1);
+		buf_span(&none_for, name);
+		buf_addf(&none_for, ",%.*s", SPAN_ARG(not_for));
+	}
+	SET(CURLOPT_PROXY, is_set ? proxy : "");
+	SET(CURLOPT_NOPROXY, j->loopback || j->g->straight ? "*" : buf_str(&none_for));
+	return !bad && !none_for.bad;
 }
 
 static bool set_tls(CURL *c, const struct job *j)
@@ -335,7 +350,8 @@ static bool set_protocols(CURL *c, bool https)
 		return true;
 #endif
 	return cu.curl_easy_setopt(c, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)) == CURLE_OK && /* before 7.85 */
-	       cu.curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS, https ? (long)CURLPROTO_HTTPS : (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)) == CURLE_OK;
+	       cu.curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS, https ? (long)CURLPROTO_HTTPS : (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)) ==
+		       CURLE_OK;
 }
 
 /* false: no memory. */
@@ -347,7 +363,8 @@ static bool set_credentials(CURL *c, struct job *j, struct span place, bool in_a
 	bool bad = false;
 
 	j->g->authorized = in_address && !j->g->bare && !j->g->shake;
-	if (!in_address && !j->g->bare && !j->g->shake && j->https && !j->net->o.insecure && netrc_find(j->net->o.netrc, place, j->net->o.netrc_old, &entry)) {
+	if (!in_address && !j->g->bare && !j->g->shake && j->https && !j->net->o.insecure &&
+	    netrc_find(j->net->o.netrc, place, j->net->o.netrc_old, &entry)) {
 		buf_span(&user, entry.login);
 		buf_span(&password, entry.password);
 		SET(CURLOPT_USERNAME, buf_str(&user));
@@ -415,7 +432,7 @@ static bool set_options(struct job *j, struct span place, bool credentials)
 		SET(CURLOPT_CONNECT_ONLY, 1L);
 	if (o->look)
 		set_look(c, j);
-	return !bad && set_proxy(c, j) && set_tls(c, j) && set_credentials(c, j, place, credentials);
+	return !bad && set_proxy(c, j, place) && set_tls(c, j) && set_credentials(c, j, place, credentials);
 }
 
 /* ---- the end of one ---- */
@@ -480,7 +497,11 @@ static void take_facts(struct job *j)
 	g->status = (int)status;
 	if (j->net->o.look)
 		take_certificates(j);
-	g->version = version == CURL_HTTP_VERSION_1_0 ? 10 : version == CURL_HTTP_VERSION_1_1 ? 11 : version == CURL_HTTP_VERSION_2_0 ? 20 : version == 30 /* HTTP/3 */ ? 30 : 0;
+	g->version = version == CURL_HTTP_VERSION_1_0   ? 10
+		     : version == CURL_HTTP_VERSION_1_1 ? 11
+		     : version == CURL_HTTP_VERSION_2_0 ? 20
+		     : version == 30 /* HTTP/3 */       ? 30
+							: 0;
 	if (ip && *ip)
 		snprintf(g->address, sizeof(g->address), strchr(ip, ':') ? "[%s]:%ld" : "%s:%ld", ip, port);
 	g->name_ns = moment(j->easy, CURLINFO_NAMELOOKUP_TIME_T);
@@ -627,7 +648,9 @@ static int turn(struct net *n, struct job *jobs, size_t count, struct err *e)
 
 static void answer_clear(struct net_get *g)
 {
-	struct net_get q = { .url = g->url, .to = g->to, .max = g->max, .head = g->head, .bare = g->bare, .shake = g->shake, .straight = g->straight };
+	struct net_get q = {
+		.url = g->url, .to = g->to, .max = g->max, .head = g->head, .bare = g->bare, .shake = g->shake, .straight = g->straight
+	};
 
 	*g = q;
 }

@@ -55,4 +55,9 @@ struct net_get {
 };
 /* All of them, side by side; returns when all are over. An error only for want of memory; what failed is said in each. */
 int net_get(struct net *n, struct net_get *g, size_t count, struct err *e);
+/*
+ * Does NO_PROXY name this host ("name", "name:port", "[address]:port"), as go understands it: networks ("10.0.0.0/8") only for an
+ * address, "example.com" with all below it, ".example.com" and "*.example.com" only those, any of them with ":port"? Pure.
+ */
+bool net_no_proxy(struct span list, struct span host, bool https);
 #endif

@@ -24,7 +24,7 @@ static bool text_fits(struct span s)
 	for (size_t i = 0; i < s.n; i++) {
 		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
 			return false;
-		if (s.p[i] == '%' && i < query &&
+		if (i < query && s.p[i] == '%' &&
 		    (i + 2 >= s.n || !is_hex(s.p[i + 1]) || !is_hex(s.p[i + 2])))
 			return false;
 	}

@@ -24,18 +24,22 @@ bool gosum_hash(struct span hash, unsigned char ret[32])
 {
 	uint32_t bits = 0;
 	size_t at = 0;
+	bool bad = false;
 
 	if (!span_skip(&hash, S("h1:")) || hash.n != HASH_CHARS + 1 || hash.p[HASH_CHARS] != '=')
 		return false;
-	for (size_t i = 0; i < HASH_CHARS; i++) {
+	for (size_t i = 0; i < HASH_CHARS; i++)
+		bad |= !shift[(unsigned char)hash.p[i]];
+	unsigned char last = (unsigned char)hash.p[HASH_CHARS - 1];
+	if (bad || ((last + shift[last]) & 3)) /* go compares the text: other spare bits never match */
+		return false;
+	for (size_t i = 0; i < HASH_CHARS && ret; i++) {
 		unsigned char c = (unsigned char)hash.p[i];
-		if (!shift[c])
-			return false;
 		bits = bits << 6 | (uint32_t)(c + shift[c]);
-		if (i % 4 && ret)
+		if (i % 4)
 			ret[at++] = (unsigned char)(bits >> (6 - 2 * (i % 4)));
 	}
-	return !(bits & 3); /* go compares the text: other spare bits never match */
+	return true;
 }
 
 static bool path_fits(struct span path)
@@ -63,6 +67,33 @@ static enum gosum_problem judge(const struct gosum_line *l, const struct span *w
 	return gosum_hash(word[2], NULL) ? GOSUM_FINE : GOSUM_HASH;
 }
 
+static void set_version(struct gosum_line *l, struct span version)
+{
+	l->version = version;
+	l->go_mod = span_ends(version, S("/go.mod"));
+	if (l->go_mod)
+		l->version.n -= strlen("/go.mod");
+}
+
+/* Nearly every line: three words that are all in order, with one blank between them. false: read it slowly. */
+static bool read_fine(struct gosum_line *l)
+{
+	size_t path = span_chr(l->text, ' ');
+	struct span rest = path == SPAN_NONE ? S("") : span_from(l->text, path + 1);
+	size_t version = span_chr(rest, ' ');
+
+	if (!path || version == SPAN_NONE)
+		return false;
+	l->path = span_head(l->text, path);
+	l->hash = span_from(rest, version + 1);
+	set_version(l, span_head(rest, version));
+	if (!path_fits(l->path) || !version_canonical(l->version) || !gosum_hash(l->hash, NULL) || span_eq(l->hash, S(EMPTY_GO_MOD)))
+		return false;
+	l->words = 3;
+	l->column = 1;
+	return true;
+}
+
 /* false: a blank line. */
 static bool read_line(struct gosum_line *l)
 {
@@ -83,11 +114,8 @@ static bool read_line(struct gosum_line *l)
 		l->problem = GOSUM_FIELDS;
 	} else {
 		l->path = word[0];
-		l->version = word[1];
 		l->hash = word[2];
-		l->go_mod = span_ends(l->version, S("/go.mod"));
-		if (l->go_mod)
-			l->version.n -= strlen("/go.mod");
+		set_version(l, word[1]);
 		l->problem = judge(l, word, &at_fault);
 	}
 	l->column = 1 + (int)(word[at_fault].p - l->text.p);
@@ -103,6 +131,10 @@ bool gosum_next(struct gosum_at *at, struct gosum_line *ret)
 			ret->crlf = true;
 			ret->text.n--;
 		}
+		if (read_fine(ret))
+			return true;
+		ret->path = ret->version = ret->hash = (struct span){ 0 };
+		ret->go_mod = false;
 		if (read_line(ret))
 			return true;
 	}

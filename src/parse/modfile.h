@@ -35,11 +35,11 @@ struct mod_line { /* one directive: a line of its own, or one in a block. What d
 	bool new_is_dir;  /* replace by a folder: new_version is absent */
 };
 enum mod_fault {
-	MOD_FAULT_SYNTAX,  /* no words: a block without its end, a string without, a comment of C, a byte that cannot be; the line is passed over */
-	MOD_FAULT_MERGE,   /* a conflict mark of git */
-	MOD_FAULT_UNKNOWN, /* a directive that no go that we know has; or one of go.mod in go.work, and the reverse */
-	MOD_FAULT_USAGE,   /* too many or too few words, a bad path, a bad go or toolchain line */
-	MOD_FAULT_VERSION, /* a branch or commit where a version must be (go asks the network and rewrites the file), or a version that
+	MOD_FAULT_SYNTAX, /* no words: a block without its end, a string without, a comment of C, a byte that cannot be; the line is passed over */
+	MOD_FAULT_MERGE,    /* a conflict mark of git */
+	MOD_FAULT_UNKNOWN,  /* a directive that no go that we know has; or one of go.mod in go.work, and the reverse */
+	MOD_FAULT_USAGE,    /* too many or too few words, a bad path, a bad go or toolchain line */
+	MOD_FAULT_VERSION,  /* a branch or commit where a version must be (go asks the network and rewrites the file), or a version that
 			    * does not belong to the path */
 	MOD_FAULT_REPEATED, /* a second module, go or toolchain line */
 	MOD_FAULT_TOO_LONG, /* more than MODFILE_LINES directives or MODFILE_PROBLEMS problems: the rest was not read */

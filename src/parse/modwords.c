@@ -8,9 +8,11 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
+static const bool mark[256] = { ['('] = true, [')'] = true, ['['] = true, [']'] = true, ['{'] = true, ['}'] = true, [','] = true };
+
 static bool is_mark(char c)
 {
-	return c && strchr("()[]{},", c);
+	return mark[(unsigned char)c];
 }
 
 /* Bytes of the character of a word at the start of s; 0: it is none. */

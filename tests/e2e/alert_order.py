@@ -14,7 +14,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
 sys.dont_write_bytecode = True
 from endpoint import Endpoint  # noqa: E402
-from tap import TOCSIN, check, done  # noqa: E402
+from tap import TOCSIN, check, done, side_by_side  # noqa: E402
 
 TMP = tempfile.mkdtemp(prefix="tocsin-order-")
 ENV = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "TOCSIN_", "CI_", "GIT_", "LC_")) and k not in ("CI", "FORCE_COLOR", "LANG", "LANGUAGE")
@@ -268,10 +268,7 @@ def address(_):
 
 def main():
     with Endpoint() as e:
-        for part in (overtaken, at_once, again, misconfigured, spooled, no_header, storm_is_over, put_right, in_the_tree, address, deleted):
-            began = time.monotonic()
-            part(e)
-            print(f"# {part.__name__}: {time.monotonic() - began:.1f} s", flush=True)
+        side_by_side((deleted, overtaken, spooled, at_once, again, misconfigured, no_header, storm_is_over, put_right, in_the_tree, address), e)
     shutil.rmtree(TMP, ignore_errors=True)
     done()
 

@@ -13,13 +13,12 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
 sys.dont_write_bytecode = True
 from endpoint import Endpoint  # noqa: E402
-from tap import TOCSIN, done  # noqa: E402
+from tap import TOCSIN, check, done  # noqa: E402
 import tap  # noqa: E402
 
 TMP = tempfile.mkdtemp(prefix="tocsin-states-")
@@ -28,15 +27,9 @@ NAP = 100000 + os.getpid()  # seconds: how a sleep of ours is told from those of
 BASE = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "TOCSIN_", "CI_", "GIT_", "LC_")) and k not in ("CI", "FORCE_COLOR", "LANG", "LANGUAGE")
         and not k.lower().endswith("_proxy")}
 BASE.update(LC_ALL="C.UTF-8", HOME=TMP, TMPDIR=TMP, XDG_CONFIG_HOME=os.path.join(TMP, "config"), XDG_STATE_HOME=os.path.join(TMP, "state"))
-LOCK = threading.Lock()
 HAN = re.compile("[\u4e00-\u9fff]")
 LATER = (3.9, 6.1)  # the first of the usual waits, 5 s, is made longer or shorter by a fifth
 AGAIN = (95, 145)  # once more, when nobody knows whether it arrived
-
-def check(ok, name, detail=""):
-    with LOCK:
-        return tap.check(ok, name, detail)
-
 
 # ---- one row: (name, channel, what answers, state, next attempt in seconds or None, the sentence) ----
 
@@ -188,6 +181,19 @@ class Site:
         finally:
             d.close()
 
+    def owe(self, n, channel, text):
+        """n more alerts for this channel, made of the first one: ID, and a message that ends in their number."""
+        run, body = self.db("SELECT run, body FROM alert")[0]
+        new, now = [], time.time_ns()
+        for i in range(n):
+            mine = json.loads(body)
+            mine["alert"].update(id=f"01M7Z5000000000000000{i:05d}", summary=f"{text} {i}")
+            new.append((mine["alert"]["id"], run, channel, now, now, json.dumps(mine).encode()))
+        d = sqlite3.connect(self.outbox, timeout=30)
+        with d:
+            d.executemany("INSERT INTO alert(id, run, channel, state, attempts, next_attempt, lease_until, created, updated, body) VALUES (?,?,?,'pending',0,1,0,?,?,?)", new)
+        d.close()
+
     def rows(self):
         """{the message: the row}, as `alert queue` would show it."""
         found = {}
@@ -237,7 +243,7 @@ def url_of(e, kind, script, n):
 
 def start_table(e, site, rows, sent):
     try:
-        for n, (name, kind, script, *_) in enumerate(rows):
+        for n, (name, kind, script, *_) in sorted(enumerate(rows), key=lambda r: not r[1][2].startswith(("hang", "drip"))):  # the longest first
             config = site.channel(kind, "env:ROW_URL", MORE.get(kind, ""))
             r = site.send(name, config, {"ROW_URL": url_of(e, kind, script, f"{site.env['TOCSIN_LANG']}{n}"), "ROW_SECRET": "0123456789abcdef0123456789abcdef"})
             if r.returncode not in (0, 1):
@@ -273,11 +279,15 @@ def judge_row(site, row, shown, state, wait, words):
     return problems
 
 
+# A deliverer that has just begun, or that is busy, may find an alert before the next one has brought its secret: that is no outcome.
+NOT_YET = ("it waits for a run that hands it over", "等待某次运行提供")
+
+
 def first_outcomes(site, names, seen):
     """What each row came to at its first attempt: (row, what `alert show` says then)."""
     for name, rows in site.rows().items():
         row = rows[0]
-        if name in names and name not in seen and row["state"] != "leased" and (row["error"] or row["state"] == OK):
+        if name in names and name not in seen and row["state"] != "leased" and (row["state"] == OK or row["error"] and not row["error"].endswith(NOT_YET)):
             seen[name] = (row, site.run("alert", "show", row["id"]).stdout)
     return len(seen) == len(names)
 
@@ -292,31 +302,32 @@ def watch(site, names, seen, sent, seconds=75):
 
 
 def table(e):
-    """Both languages at once, each row an alert of its own; those that hang need their time."""
+    """Both languages at once (on the slow build every other row of the second), each row an alert of its own; those that hang need their time."""
     sites = [Site("table-en", "en"), Site("table-zh", "zh")]
-    names, seen = {r[0] for r in ROWS}, [{}, {}]
+    tables = [ROWS, ROWS if tap.FULL or os.environ.get("TOCSIN_TEST_BUILD") != "asan" else ROWS[::2]]
+    seen = [{}, {}]
     sites[1].send(ROWS[0][0], sites[1].channel("webhook", "env:ROW_URL"), {"ROW_URL": e.http + "/do/hang/first"})  # so that both outboxes are there
     sites[0].send(ROWS[0][0], sites[0].channel("webhook", "env:ROW_URL"), {"ROW_URL": e.http + "/do/hang/first"})
     work = []
-    for site, outcomes in zip(sites, seen):
+    for site, rows, outcomes in zip(sites, tables, seen):
         sent = threading.Event()
-        work += [threading.Thread(target=watch, args=(site, names, outcomes, sent)), threading.Thread(target=start_table, args=(e, site, ROWS[1:], sent))]
+        work += [threading.Thread(target=watch, args=(site, {r[0] for r in rows}, outcomes, sent)), threading.Thread(target=start_table, args=(e, site, rows[1:], sent))]
     for t in work:
         t.start()
     for t in work:
         t.join()
-    for site, outcomes in zip(sites, seen):
+    for site, rows, outcomes in zip(sites, tables, seen):
         site.end()
-        bad = {}
+        bad, names = {}, {r[0] for r in rows}
         check({*site.rows()} == names, f"nothing is lost ({site.lang})", names - {*site.rows()})
-        for name, _, _, state, wait, words in ROWS:
+        for name, _, _, state, wait, words in rows:
             row, shown = outcomes.get(name, (None, ""))
             problems = judge_row(site, row, shown, state, wait, words) if row else ["no outcome"]
             if problems:
                 bad[name] = problems + [json.dumps(row, ensure_ascii=False)]
-        for name in sorted(bad) if site.lang == "zh" else [r[0] for r in ROWS]:
+        for name in sorted(bad) if site.lang == "zh" else [r[0] for r in rows]:
             check(name not in bad, f"{name} ({site.lang})", "\n".join(bad.get(name, [])))
-        check(not bad, f"all {len(ROWS)} rows, {site.lang}", sorted(bad))
+        check(not bad, f"all {len(rows)} rows, {site.lang}", sorted(bad))
     check(not any("/followed" in s.path for s in e.requests), "no redirect was followed")
 
 
@@ -534,12 +545,7 @@ def held_up(e):
     s.run("alert", "send", "-m", "first", "--channel", "silent", "--wait", "0s", env={"SILENT_URL": e.http + "/do/status:503~held/hook"})
     s.settled("first")
     s.end()
-    run, body = s.db("SELECT run, body FROM alert")[0]
-    for n in range(400):
-        mine = json.loads(body)
-        mine["alert"].update(id=f"01M7Z500000000000000000{n:03d}"[:26].ljust(26, "0"), summary=f"queued {n}")
-        s.db("INSERT INTO alert(id, run, channel, state, attempts, next_attempt, lease_until, created, updated, body) VALUES (?,?,'silent','pending',0,1,0,?,?,?)",
-             f"01M7Z5000000000000000{n:05d}", run, time.time_ns(), time.time_ns(), json.dumps(mine).encode())
+    s.owe(400, "silent", "queued")
     p = hanging(s)
     time.sleep(0.5)
     began = time.monotonic()
@@ -551,7 +557,7 @@ def held_up(e):
     began = time.monotonic()
     p.wait(60)
     took = time.monotonic() - began
-    check(p.returncode == 0 and took < 17, f"told to end it finishes what is under way ({took:.1f} s), and says 0", (p.returncode, took))
+    check(p.returncode == 0 and took < 30, f"told to end it finishes what is under way ({took:.1f} s), and says 0", (p.returncode, took))
     check(s.db("SELECT count(*) FROM alert WHERE state = 'leased'") == [(0,)], "no lease is left")
     check(s.db("SELECT count(*) FROM alert") == [(402,)], "and no alert is lost")
 
@@ -613,9 +619,8 @@ def lives(e):
     check(r.returncode == 0 and "another deliverer" in r.stderr, "--once as well", r.stderr)
     s.end()
     s.db("UPDATE alert SET next_attempt = 1")
-    began = time.monotonic()
     r = s.run("deliver", "--once", env={"ROW_URL": e.http + "/do/status:503~lives2/hook"})
-    check(r.returncode == 1 and time.monotonic() - began < 5 and "503" in r.stderr, "--once: one attempt, 1 when it was not delivered", (r.returncode, r.stderr))
+    check(r.returncode == 1 and sum("503~lives2" in x.path for x in e.requests) == 1 and "503" in r.stderr, "--once: one attempt, 1 when it was not delivered", (r.returncode, r.stderr))
     s.db("UPDATE alert SET next_attempt = 1")
     r = s.run("deliver", "--once", env={"ROW_URL": e.http + "/do/ok~lives2/hook"})
     check(r.returncode == 0 and s.db("SELECT state FROM alert") == [(OK,)], "and 0 when all was", (r.returncode, r.stderr))
@@ -638,6 +643,7 @@ def programs(e):
         ("20 MB of output", ("big",), OK, None, ""), ("a child that stays", ("left",), OK, None, ""), ("it does not read", ("deaf",), OK, None, ""), ("it hangs", ("hang",), A, AGAIN, "did not end in its time"))]
     rows += [("exec: there is no such program", "exec", None, "    command: [/nonexistent/program]\n", C, None, "/nonexistent/program"),
              ("exec: it cannot be executed", "exec", None, f"    command: [{s.dir}/out]\n", C, None, "")]
+    rows.sort(key=lambda r: r[0] != "exec: it hangs")  # it takes longest
     seen = many(s, rows, seconds=40)
     argv = open(os.path.join(out, "zero.argv"), encoding="utf-8").read().split("\n")
     check(argv[:4] == ["zero", "0", "two words", "$HOME; `x`"], "its arguments are as they were written, without a shell", argv)
@@ -725,12 +731,7 @@ def shared_limit(e):
         s.send("first", env={"ROW_URL": e.http + "/do/status:503/robot/send?access_token=other"})
         s.settled("first")
         s.end()
-        run, body = s.db("SELECT run, body FROM alert")[0]
-        for n in range(30):
-            mine = json.loads(body)
-            mine["alert"].update(id=f"01M7Z5000000000000000{n:05d}", summary=f"shared {n}")
-            s.db("INSERT INTO alert(id, run, channel, state, attempts, next_attempt, lease_until, created, updated, body) VALUES (?,?,'ops','pending',0,1,0,?,?,?)",
-                 f"01M7Z5000000000000000{n:05d}", run, time.time_ns(), time.time_ns(), json.dumps(mine).encode())
+        s.owe(30, "ops", "shared")
         s.db("DELETE FROM alert WHERE id NOT LIKE '01M7Z50000000000000%'")
         os.chmod(TMP, 0o755)
         for folder, _, names in os.walk(s.dir):
@@ -746,39 +747,29 @@ def shared_limit(e):
     for folder in ("/dev/shm", "/run/lock", "/var/tmp"):
         for name in os.listdir(folder) if os.path.isdir(folder) else []:
             if name.startswith("tocsin-robot-"):
-                with open(os.path.join(folder, name), "rb") as f:
-                    data = f.read()
+                try:
+                    with open(os.path.join(folder, name), "rb") as f:
+                        data = f.read()
+                except FileNotFoundError:
+                    continue  # of another test, which has ended
                 telling += [name] if b"robot" in data or len(data) > 2000 else []
     check(not telling, "the files that are shared hold no address", telling)
 
 
-ASIDE = [programs, held_up, given_up, no_room]  # mostly waiting: while the table is played
-PARTS = [table, wire, proxies, hostile, templates, once_more, secrets_gone, lives, escalated, shared_limit]
-
-
-def play(part, e):
-    began = time.monotonic()
-    try:
-        part(e)
-    except Exception:  # pylint: disable=broad-except
-        check(False, f"{part.__name__} comes to its end", traceback.format_exc())
-    print(f"# {part.__name__}: {time.monotonic() - began:.1f} s", flush=True)
+ASIDE = [programs, held_up, given_up, no_room, once_more, secrets_gone, lives, escalated]  # mostly waiting: while the table is played
+APART = [wire, proxies]  # these share nothing
+PARTS = [table, hostile, templates, shared_limit]
 
 
 def main():
     only = sys.argv[1:]
+    def wanted(parts):
+        return [part for part in parts if not only or part.__name__ in only]
+
     with Endpoint() as e:
-        aside = [threading.Thread(target=play, args=(part, e)) for part in ASIDE if not only or part.__name__ in only]
-        for t in aside:
-            t.start()
-        for part in PARTS[:1]:
-            if not only or part.__name__ in only:
-                play(part, e)
-        for t in aside:
-            t.join()
-        for part in PARTS[1:]:
-            if not only or part.__name__ in only:
-                play(part, e)
+        tap.side_by_side(wanted(PARTS[:1] + ASIDE), e, jobs=len(ASIDE) + 1)
+        tap.side_by_side(wanted(APART), e)
+        tap.side_by_side(wanted(PARTS[1:]), e, jobs=1)
     shutil.rmtree(TMP, ignore_errors=True)
     done()
 

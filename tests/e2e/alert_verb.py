@@ -276,8 +276,9 @@ def by_hand(e):
     r = tocsin("alert", "send", "-m", "夜间构建没有启动 @all", "--wait", "20s", env=env)
     check(r.returncode == 1 and "tocsin alert retry" in r.stdout and "1 of 2 alerts delivered" in r.stdout, "what is not delivered says why, and what to do", r.stdout + r.stderr)
     q = schema(tocsin("alert", "queue", "--json"), "tocsin.queue/1")
-    check(q["counts"]["misconfigured"] == 1 and len(q["alerts"]) == 1, "it stays in the queue", q)
-    one = q["alerts"][0]["id"]
+    mine = [a for a in q["alerts"] if a["channel"] == "ops"]  # the other channel may still be owed the word that this one is misconfigured
+    check(q["counts"]["misconfigured"] == 1 and len(mine) == 1, "it stays in the queue", q)
+    one = mine[0]["id"]
     for lang, word in zip(LANGS, ("Put the channel right", "修正渠道配置")):
         r = tocsin("alert", "show", one, "--lang", lang)
         check(r.returncode == 0 and word in r.stdout and "misconfigured" in r.stdout and "夜间构建没有启动 ＠all" in r.stdout, f"show: its state and what to do, in {lang}", r.stdout)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # suite: limit 300
 """Alerts from the outbox to a channel: in the background, none lost, no secret seen. The endpoint misbehaves on demand."""
+import concurrent.futures
 import json
 import os
 import random
@@ -16,7 +17,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
 sys.dont_write_bytecode = True
 from endpoint import Endpoint  # noqa: E402
-from tap import FULL, TOCSIN, check, done  # noqa: E402
+from tap import FULL, TOCSIN, check, done, side_by_side  # noqa: E402
 
 SEED = int(os.environ.get("TOCSIN_TEST_SEED", "20261121"))
 ROUNDS = int(os.environ.get("TOCSIN_TEST_ROUNDS", 300 if FULL else 12))
@@ -73,6 +74,13 @@ class Site:
         pid = self.deliverer()
         if pid:
             os.kill(pid, signal.SIGKILL)
+
+    def under_way(self):
+        db = sqlite3.connect(self.outbox, timeout=30)
+        try:
+            return db.execute("SELECT count(*) > 0 FROM alert WHERE state = 'leased'").fetchone()[0]
+        finally:
+            db.close()
 
     def owe(self, n, name="ops", text="it broke"):
         """n rows such as `alert send` writes, and no deliverer: its own is ended, so that only the test's are at work. Their ids."""
@@ -155,11 +163,12 @@ def classes(e):
         ("keyword", "/do/status:200:%7B%22errcode%22%3A310000%2C%22errmsg%22%3A%22keywords%20not%20in%20content%22%7D/robot/send?access_token=x", "dingtalk", "misconfigured"),
         ("hangs", "/do/hang/services/T/B/X", "slack", "ambiguous"),
     ]
-    for name, path, kind, want in rows:
+    def one(row):
+        name, path, kind, want = row
         s = Site("class-" + name, channel("env:OPS_URL", kind))
         env = {"OPS_URL": e.http + path}
         s.run("alert", "send", "-m", name, "--wait", "0s", env=env)
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         a = s.queue()["alerts"][0]
         while time.monotonic() < end and not (a["state"] == want and (a["error"] or want == "delivered")):
             time.sleep(0.05)
@@ -167,9 +176,11 @@ def classes(e):
         ok = a["state"] == want and (want == "delivered" or a["error"])
         check(ok, f"{name}: {want}, with a sentence", json.dumps(a))
         if name == "retry":
-            q = s.wait(delivered(1), 15)
+            q = s.wait(delivered(1), 30)
             check(q["counts"]["delivered"] == 1 and q["alerts"][0]["attempts"] == 2, "what failed once is tried again after seconds", json.dumps(q))
         s.end()
+    with concurrent.futures.ThreadPoolExecutor(len(rows)) as pool:
+        list(pool.map(one, rows))
 
 
 def told_through_the_others(e):
@@ -211,13 +222,17 @@ def killed(e):
     owed, alive, busy = s.owe(40), 0, 0
     for _ in range(ROUNDS):
         p = subprocess.Popen([TOCSIN, "deliver", "--outbox", s.outbox, "--idle", "20s"], cwd=s.dir, env=s.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(rnd.uniform(0.005, 0.15))
+        if rnd.random() < 0.6:  # in the middle of its work; else at any time, also before it has begun
+            end = time.monotonic() + 10
+            while time.monotonic() < end and not s.under_way():
+                time.sleep(0.002)
+            time.sleep(rnd.uniform(0, 0.02))
+        else:
+            time.sleep(rnd.uniform(0.005, 0.15))
         alive += p.poll() is None and s.deliverer() == p.pid
         p.kill()
         p.wait()
-        db = sqlite3.connect(s.outbox, timeout=30)
-        busy += db.execute("SELECT count(*) > 0 FROM alert WHERE state = 'leased'").fetchone()[0]
-        db.close()
+        busy += s.under_way()
         owed += s.owe(4)
     for _ in range(20):
         r = s.run("deliver", "--once")
@@ -276,9 +291,8 @@ def from_a_report(e):
 def main():
     only = sys.argv[1:]
     with Endpoint() as e:
-        for part in (in_the_background, classes, told_through_the_others, limits, killed, by_hand, from_a_report):
-            if not only or part.__name__ in only:
-                part(e)
+        parts = (classes, in_the_background, told_through_the_others, limits, killed, by_hand, from_a_report)
+        side_by_side([part for part in parts if not only or part.__name__ in only], e)
     shutil.rmtree(TMP, ignore_errors=True)
     done()
 

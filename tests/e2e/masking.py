@@ -84,7 +84,7 @@ MASKED = [
     ("a newline without set -e", "sh", "go build ./bad\ngo build ./good", "./bad"),
     ("set +e", "sh", "set -e\nset +e\ngo build ./bad\nset -e\ntrue", "./bad"),
     ("& and a bare wait", "sh", "set -e\ngo build ./bad &\nwait", "./bad"),
-    ("& and wait for another", "bash", "set -e\ngo build ./bad &\nsleep 1 &\nwait $!", "./bad"),
+    ("& and wait for another", "bash", "set -e\ngo build ./bad &\nsleep 2 &\nwait $!", "./bad"),
     ("local x=$(…)", "bash", "set -e\nf() { local x=$(go build ./bad 2>&1); echo \"$x\"; }\nf", "./bad"),
     ("export X=$(…)", "sh", "set -e\nexport X=$(go build ./bad 2>&1)\necho \"$X\"", "./bad"),
     ("readonly X=$(…)", "bash", "set -e\nreadonly X=$(go build ./bad 2>&1)\necho \"$X\"", "./bad"),

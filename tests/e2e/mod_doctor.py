@@ -195,6 +195,7 @@ def _sum(play):
 
 plain("stands in", "ok", "stands in for sum.test", group="sumdb")
 plain("asked directly", "ok", "sum.golang.org/latest is asked directly, and answers", GOSUMDB="sum.golang.org")
+plain("with an address no proxy is asked", "ok", "sum.golang.google.cn/latest is asked directly, and answers", group="sumdb", GOSUMDB="sum.golang.google.cn")
 plain("off", "warning", "GOSUMDB=off", "GOSUMDB=sum.golang.org", GOSUMDB="off")
 plain("no key", "error", "neither a database that go knows nor NAME", GOSUMDB="sum.example.test")
 plain("covers all", "warning", "covers public modules too", GONOSUMDB="*")

@@ -102,6 +102,36 @@ def once(c):
     c.check(c.run("--strict") == 1, "under --strict that is a failure")
 
 
+def never_again(c):
+    c.proxies[0].fault(r"/b/@v/v1.2.0.zip", 503)
+    code = c.run("--retry", "0")
+    c.check(code == 1 and c.acts() == ["cache", "stop"] and len(c.proxies[0].asked("/b/@v/v1.2.0.zip")) == 1, "--retry 0: the network is not asked again")
+    config = os.path.join(c.dir, "none.yaml")
+    with open(config, "w", encoding="utf-8") as f:
+        f.write("retry: 0\n")
+    code = c.run("--config", config)
+    c.check(code == 1 and c.acts() == ["cache", "stop"], "retry: 0 of tocsin.yaml too")
+
+
+def broken_zip(c):
+    """go says "zip: not a valid zip file", and not of which: the module, the address."""
+    c.proxies[0].fault(r"/b/@v/v1.2.0.zip", "html")
+    code = c.run("--retry", "0", env={"TOCSIN_LANG": "zh"})
+    t = c.modules["attempts"][0]
+    c.check(code == 1 and (t["cause"], t["module"], t["version"], t["url"]) == ("mod.proxy", "example.test/b", "v1.2.0", c.proxies[0].http + "/example.test/b/@v/v1.2.0.zip"),
+            "a page instead of a zip: which module, which address")
+    c.check("出错处：HTTP；模块 example.test/b@v1.2.0" in c.said["findings"][0]["advice"], "and the finding has them")
+    c.proxies[0].clear()
+    c.proxies[0].fault(r"/b/@v/v1.2.0.zip", 403)
+    code = c.run("--retry", "0")
+    c.check(code == 1 and c.modules["attempts"][0]["variable"] == "GOPROXY", "403: GOPROXY decides")
+    c.proxies[0].clear()
+    code = c.run("--retry", "0", env={"GOPROXY": c.proxies[0].http.replace("http:", "https:"), "TOCSIN_LANG": "zh"})
+    c.check(code == 1 and c.modules["attempts"][0]["variable"] == "GOPROXY" and c.modules["attempts"][0]["layer"] == "TLS", "https to an http port: GOPROXY decides")
+    code = c.run("--retry", "0", env={"GOPROXY": c.proxies[0].listen("refused"), "TOCSIN_LANG": "zh"})
+    c.check(code == 1 and "出错处：连接" in c.said["findings"][0]["advice"] and c.modules["attempts"][0]["layer"] == "connection", "layers are told in the user's language, and in JSON as they are")
+
+
 def first_down(c):
     dead = c.proxies[0].listen("refused")
     code = c.run(*mirrors(c), env={"GOPROXY": dead + ",direct"})
@@ -139,7 +169,7 @@ def build_hangs(c):
     c.proxies[0].fault(r"/a/@v/v1.0.0.zip", "hang", first=1)
     with open(os.path.join(c.project, "Makefile"), "w", encoding="ascii") as f:
         f.write("all:\n\tgo list -deps . >deps\n")
-    code = c.run("--modules", "--stall", "3s", "--", "make", verb=("run",))
+    code = c.run("--modules", "--stall", "5s", "--", "make", verb=("run",))
     c.check(code == 0 and c.acts() == ["retry", "passed"] and c.modules["attempts"][0]["cause"] == "mod.timeout", "a go command below make that hangs in a download: ended, tried again")
 
 
@@ -275,7 +305,7 @@ def usage(c):
     c.check(c.run("--", "-nonsense") == 2 and c.acts() == ["other"], "go's usage error is its own, tried once")
 
 
-CASES = [(good, {}), (once, {}), (first_down, {}), (rotation, {}), (hang, {}), (stall, {}), (build_hangs, {}), (slow_is_fine, {}), (checksum, {"proxies": 3}), (private, {}),
+CASES = [(good, {}), (once, {}), (never_again, {}), (broken_zip, {}), (first_down, {}), (rotation, {}), (hang, {}), (stall, {}), (build_hangs, {}), (slow_is_fine, {}), (checksum, {"proxies": 3}), (private, {}),
          (offline, {}), (vendor, {}), (from_file, {}), (all_dead, {}), (not_found, {}), (secrets, {}), (configured, {}), (terminal, {}), (usage, {})]
 
 

@@ -496,7 +496,7 @@ class Play:
         self.g = None
         with open(os.path.join(self.folder, "go.mod"), "w", encoding="ascii") as f:
             f.write("module example.test/main\n\ngo 1.19\n")
-        self.env = self.p.env(self.go, GOFLAGS="-modcacherw -mod=mod", TOCSIN_LANG="en", LC_ALL="C.UTF-8", GOCACHE=os.path.join(TMP, "gocache"))
+        self.env = self.p.env(self.go, GOFLAGS="-modcacherw -mod=mod", TOCSIN_LANG="en", LC_ALL="C.UTF-8")
         if row.git:
             self.g = GitServer(ca)
             self.g.repo("alice/tool", {"v1.0.0": {"go.mod": "module github.com/alice/tool\n", "t.go": "package tool\n"}})

@@ -117,6 +117,20 @@ for kind in ("ed", "p256"):
           {f["path"]: f["sha256"] for f in said["files"]} == {n: hashlib.sha256(read("m-" + kind, n)).hexdigest() for n in ("go.mod", "go.sum")},
           f"{kind}: the statement says what it must", json.dumps(said, indent=1))
 
+# ---- the same files, signed again ----
+at = project("again")
+sign(at)
+commit(at, "signed")
+r = sign(at, "p256")
+check(r.returncode == 0 and os.path.exists(os.path.join(at, "tocsin/signed/0002.json")) and verify(at, "p256")[0].returncode == 0, "another key signs the same files again", r.stdout + r.stderr)
+commit(at, "signed by another key")
+sh("git", "checkout", "-q", "--orphan", "squashed", cwd=at)
+commit(at, "all in one")
+r, found = verify(at, "p256")
+check(r.returncode == 1 and has(found, "no ancestor"), "a squashed history is another one", found)
+r = sign(at, "p256")
+check(r.returncode == 0 and os.path.exists(os.path.join(at, "tocsin/signed/0003.json")) and verify(at, "p256")[0].returncode == 0, "which a new statement mends", r.stdout + r.stderr)
+
 # ---- what changed, exactly ----
 at = project("m")
 sign(at)

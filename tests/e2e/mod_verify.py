@@ -165,6 +165,24 @@ shutil.rmtree(p.cache)
 shutil.copytree(base, p.cache)
 fifo()
 check(p.verify() == 1 and p.has("mod.cache_modified", "doc.txt", "no file"), "a pipe does not hang it", p.text)
+for end in ("zip", "ziphash", "lock", "partial", "mod", "info"):
+    shutil.rmtree(p.cache)
+    shutil.copytree(base, p.cache)
+    if os.path.exists(p.zip(A, "v1.0.0", end)):
+        os.unlink(p.zip(A, "v1.0.0", end))
+    os.mkfifo(p.zip(A, "v1.0.0", end))
+    if end == "lock":
+        put(p.dir(A, "v1.0.0", "doc.txt"), "x")
+    code = p.verify()
+    check(code == {"zip": 1, "ziphash": 1, "lock": 1, "mod": 2}.get(end, 0) and (code == 0 or "v1.0.0." + end in p.text or "doc.txt" in p.text), f"nor a pipe for the {end}", p.text)
+for end in ("ziphash", "mod"):
+    shutil.rmtree(p.cache)
+    shutil.copytree(base, p.cache)
+    os.unlink(p.zip(A, "v1.0.0", end))
+    os.symlink("/dev/zero", p.zip(A, "v1.0.0", end))
+    code = p.verify()
+    check(code in (1, 2) and "v1.0.0." + end + "' is not a regular file" in p.text, f"an endless device for the {end}", p.text)
+    os.unlink(p.zip(A, "v1.0.0", end))
 
 
 def other_zip(**more):
@@ -328,7 +346,8 @@ check(p.verify() == 1 and p.has("mod.checksum", "go.sum", A) and [f[2] for f in 
 put(os.path.join(p.at, "go.sum"), keep.replace("\n", "\r\n"))
 check(p.verify() == 0, "go.sum with CRLF", p.text)
 put(os.path.join(p.at, "go.sum"), keep + "<<<<<<< HEAD\n\0\n" + "x " * 100 + "\n")
-check(p.verify() == 0, "lines that are none are `mod check`'s", p.text)
+line = len(keep.splitlines()) + 1
+check(p.verify() == 1 and [f[:3] for f in p.found if f[4] == "error"] == [("mod.syntax", "go.sum", line)] and "3 lines" in p.text, "lines that are none: go refuses the file, and so it is said", p.text)
 put(os.path.join(p.at, "go.sum"), "")
 check(p.verify() == 0 and "ziphash alone: 2" in sh([TOCSIN, "mod", "verify"], p.at, p.env).stdout, "without go.sum: against ziphash alone, and that is said", p.text)
 put(os.path.join(p.at, "go.sum"), keep)
@@ -426,6 +445,27 @@ check(r.returncode == 0 and x.verify() == 0 and x.said["checked"]["modules"] == 
 put(x.dir(B, "v1.2.0", "b.go"), "package b // x\n")
 check(x.verify(cwd=os.path.join(w, "two")) == 1 and x.has("mod.cache_modified", "b@v1.2.0/b.go"), "from a member too", x.text)
 check(x.verify(cwd=os.path.join(w, "two"), GOWORK="off") == 1 and x.has("mod.cache_missing", B + "@v1.1.0"), "GOWORK=off is another build list", x.text)
+
+# No build list is known of what go cannot read, and a folder that is not there is no lack of go.
+bad = os.path.join(TMP, "bad")
+for name, text, says in (("merge marks", "<<<<<<< HEAD\nmodule m\n=======\nmodule n\n>>>>>>> x\n", "go.mod:1:1"), ("an empty go.mod", "", "no module line"), ("a branch for a version", "module m\n\nrequire a.test/b main\n", "go.mod:3")):
+    put(os.path.join(bad, "go.mod"), text)
+    r = sh([TOCSIN, "mod", "verify"], bad, env)
+    check(r.returncode == 2 and says in r.stderr, f"{name}: refused, not passed", r.stdout + r.stderr)
+for name in ("nowhere", "bad/go.mod"):
+    r = sh([TOCSIN, "mod", "verify", os.path.join(TMP, name)], bad, env)
+    check(r.returncode == 2 and r.stderr.startswith("tocsin: open '"), f"verify {name}: said plainly", r.stdout + r.stderr)
+# A member that another one requires and replaces is named in modules.txt, without packages, and is no module of the build list.
+if sh(["go", "work", "vendor", "-h"], w, env).returncode == 2 and "usage: go work vendor" in sh(["go", "work", "vendor", "-h"], w, env).stderr:
+    with open(os.path.join(w, "one", "go.mod"), "a", encoding="utf-8") as f:
+        f.write("\nrequire example.test/two v0.0.0\n\nreplace example.test/two v0.0.0 => ../two\n")
+    put(os.path.join(w, "go.work"), "go 1.22\n\nuse (\n\t./one\n\t./two\n)\n")
+    put(x.dir(B, "v1.2.0", "b.go"), "package b\n")
+    r = sh(["go", "work", "vendor"], w, env)
+    named = "# example.test/two v0.0.0 => ./two" in get(os.path.join(w, "vendor/modules.txt")).decode()
+    check(r.returncode == 0 and named and x.verify() == 0, "go work vendor: members and versions that are required and not built are recorded, and that is well", x.text + r.stderr)
+    put(os.path.join(w, "vendor", B, "b.go"), "package b // x\n")
+    check(x.verify() == 1 and x.has("mod.vendor", "b.go"), "and what is vendored is compared", x.text)
 
 # ---- the checksum database ----
 db = gp.SumDB("sum.test").fill(300)

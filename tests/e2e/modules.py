@@ -45,7 +45,7 @@ CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.
 def environment():
     drop = ("CI", "GITHUB_ACTIONS", "GITLAB_CI", "GOFLAGS", "MAKEFLAGS")
     env = {k: v for k, v in os.environ.items() if k not in drop}
-    env.update(GOMODCACHE=os.path.join(CACHE, "modules"), GOCACHE=os.path.join(CACHE, "gocache"), GOFLAGS="-mod=mod -modcacherw",
+    env.update(GOMODCACHE=os.path.join(CACHE, "modules"), GOFLAGS="-mod=mod -modcacherw",
                GOTOOLCHAIN="local")
     return env
 

@@ -2,6 +2,10 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "mod/doctor_own.h"
+#include "mod/tree.h"
+#include "mod/verifying.h"
+#include "net/get.h"
 #include "parse/goproxy.h"
 #include "parse/gosum.h"
 #include "parse/modfile.h"
@@ -83,6 +87,24 @@ static void read_netrc(struct span text)
 	netrc_find(text, first, false, &found);
 }
 
+/* Lists of the environment beside a host, a module or a flag. */
+static void read_settings(struct span list, struct span of)
+{
+	CLEANUP(buf_free) struct buf flags = { 0 };
+	struct arena mem = { 0 };
+
+	bool some = net_no_proxy(list, of, true);
+	check(!some || list.n);
+	check(net_no_proxy(S("a, *"), of, false) && !net_no_proxy(S(" ,"), of, false));
+	const char *why = govcs_refusal(&mem, list, of, false, "git"), *shown = url_shown(&mem, list);
+	check((!why || why[0]) && shown && !strpbrk(shown, "\n\x1b"));
+	buf_span(&flags, list);
+	struct span value = mod_flag(buf_str(&flags), "modfile");
+	check(inside(value, span_of(flags.p)));
+	vendor_ignored(of);
+	arena_free(&mem);
+}
+
 static void read_goproxy(struct span text)
 {
 	struct goproxy_at at = { .rest = text };
@@ -98,6 +120,7 @@ static void read_goproxy(struct span text)
 	struct span rest = text, globs = span_cut(&rest, '\n');
 	struct span match = goprivate_match(globs, rest);
 	check(inside(match, globs) && inside(goprivate_malformed(globs), globs));
+	read_settings(globs, rest);
 }
 
 static void read_version(struct span text)

@@ -1,11 +1,19 @@
 """TAP on standard output, for every test script: check() one claim, done() at the end."""
 import atexit
+import concurrent.futures
+import itertools
 import os
+import re
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
+import threading
+import time
+import traceback
 
+_lock = threading.RLock()
 _n = 0
 _failed = 0
 TOCSIN = os.path.abspath(os.environ.get("TOCSIN", "build/tocsin"))
@@ -17,6 +25,9 @@ _state = tempfile.mkdtemp(prefix="tocsin-state-")
 atexit.register(shutil.rmtree, _state, ignore_errors=True)
 os.environ["XDG_STATE_HOME"] = _state
 
+# What go has compiled is shared: a test with a home of its own would compile the standard library once more.
+os.environ.setdefault("GOCACHE", os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "go-build"))
+
 # A shell that started us with & left these ignored; tests of signals need the usual world.
 for _sig in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
     if signal.getsignal(_sig) == signal.SIG_IGN:
@@ -26,20 +37,72 @@ for _sig in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
 def check(ok, name, detail=""):
     """One test. The detail is printed only when it failed."""
     global _n, _failed
-    _n += 1
-    print(("ok" if ok else "not ok"), _n, "-", name.replace("\n", " ").replace("#", "\\#"), flush=True)
-    if not ok:
-        _failed += 1
-        for line in str(detail).splitlines()[:60]:
-            print("#  ", line, flush=True)
+    with _lock:
+        _n += 1
+        print(("ok" if ok else "not ok"), _n, "-", name.replace("\n", " ").replace("#", "\\#"), flush=True)
+        if not ok:
+            _failed += 1
+            for line in str(detail).splitlines()[:60]:
+                print("#  ", line, flush=True)
     return ok
 
 
 def skip(name, why):
     """A test that cannot be made here; it is counted and listed as skipped."""
     global _n
-    _n += 1
-    print("ok", _n, "-", name.replace("#", "\\#"), "# SKIP", why, flush=True)
+    with _lock:
+        _n += 1
+        print("ok", _n, "-", name.replace("#", "\\#"), "# SKIP", why, flush=True)
+
+
+def side_by_side(parts, *args, jobs=4):
+    """Call each part, `jobs` of them at a time: for those that mostly wait, and that share nothing they change."""
+    def one(part):
+        began = time.monotonic()
+        try:
+            part(*args)
+        except Exception:  # pylint: disable=broad-except
+            check(False, f"{part.__name__} comes to its end", traceback.format_exc())
+        with _lock:
+            print(f"# {part.__name__}: {time.monotonic() - began:.1f} s", flush=True)
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for running in [pool.submit(one, part) for part in parts]:
+            running.result()
+
+
+def _relay(words):
+    """What this script says when it is called with these words, as if it were said here."""
+    said = subprocess.Popen([sys.executable, sys.argv[0], *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace")
+    seen, plan, bad = 0, None, None  # bad: (name, details) of a failure that is still being told
+    for line in itertools.chain(said.stdout, [""]):
+        found = re.match(r"(not )?ok \d+ - (.*?)(?: # SKIP (.*))?$", line)
+        if bad and not line.startswith("#   "):
+            check(False, *bad)
+            bad = None
+        if found:
+            seen += 1
+            name = found[2].replace("\\#", "#")
+            if found[1]:
+                bad = [name, ""]
+            elif found[3]:
+                skip(name, found[3])
+            else:
+                check(True, name)
+        elif bad:
+            bad[1] += line[4:]
+        elif line.startswith("1.."):
+            plan = int(line[3:])
+        elif line.startswith("#"):
+            print(line, end="", flush=True)
+    if said.wait() not in (0, 1) or plan != seen:
+        check(False, f"{' '.join(words)}: comes to its end", f"status {said.returncode}, {seen} of {plan} tests")
+
+
+def in_processes(*groups):
+    """Call this script once for each group of its parts (the words that it takes), all at the same time: for parts that need a process to themselves."""
+    with concurrent.futures.ThreadPoolExecutor(len(groups)) as pool:
+        for running in [pool.submit(_relay, group) for group in groups]:
+            running.result()
 
 
 def done():

@@ -628,7 +628,7 @@ static void a_silent_mail_server_holds_nobody_up(void **state)
 	while (!chat.done && time_mono() - begun < 10 * NSEC_PER_SEC)
 		assert_true(http_run(h, NSEC_PER_SEC, &e) >= 0);
 	assert_int_equal(chat.status, 200);
-	assert_true(chat.at - begun < 2 * NSEC_PER_SEC);
+	assert_true(chat.at - begun < 3 * NSEC_PER_SEC);
 	assert_false(mail.done);
 	http_close(h); /* what is under way is dropped, without a word */
 	assert_false(mail.done);
@@ -658,13 +658,13 @@ static void a_silent_name_server_holds_nobody_up(void **state)
 	int64_t begun = time_mono();
 
 	post(h, "https://silent.example", "/" TOKEN, "{}", &silent);
-	post(h, at("HTTPS"), "/do/slow:1.5/services/x", "{}", &chat);
+	post(h, at("HTTPS"), "/do/slow:1.2/services/x", "{}", &chat);
 	run(h, 10 * NSEC_PER_SEC);
 	assert_int_equal(silent.transport, TRANSPORT_TIMEOUT);
 	assert_false(silent.sent);
 	assert_int_equal(chat.status, 200);
 	http_close(h);
-	assert_true(time_mono() - begun < 4 * NSEC_PER_SEC);
+	assert_true(time_mono() - begun < 5500 * NSEC_PER_MSEC); /* sooner than the resolver */
 	assert_true(time_mono() - begun > NSEC_PER_SEC);
 	forget_got(&silent);
 	forget_got(&chat);

@@ -409,7 +409,7 @@ static void hundreds_of_kilobytes_are_nothing(void **state)
 		buf_free(&b);
 		buf_free(&t);
 	}
-	assert_true(time_mono() - before < 2 * NSEC_PER_SEC);
+	assert_true(time_mono() - before < 8 * NSEC_PER_SEC);
 	mem_free(big);
 }
 

@@ -675,7 +675,7 @@ static int64_t open_pg(const char *uri, struct err *e)
 	int64_t start = time_mono();
 	int r = postgres_open(uri, DB_CREATE, WAIT, &d, e);
 
-	assert_true(time_mono() - start < WAIT + NSEC_PER_SEC);
+	assert_true(time_mono() - start < WAIT + 5 * NSEC_PER_SEC);
 	if (r == 0)
 		db_close(d);
 	return r;
@@ -776,11 +776,11 @@ static void the_server_says_nothing(void **state)
 	snprintf(uri, sizeof(uri), "postgres://u:hunter2@127.0.0.1:%d/d", ntohs(at.sin_port));
 	int64_t start = time_mono();
 	is_error(postgres_open(uri, 0, 400 * NSEC_PER_MSEC, &d, &e), ETIMEDOUT, &e, "did not answer within");
-	assert_true(time_mono() - start < 2 * NSEC_PER_SEC);
+	assert_true(time_mono() - start < 6 * NSEC_PER_SEC);
 	strcat(uri, "?connect_timeout=1");
 	start = time_mono();
 	is_error(postgres_open(uri, 0, 60 * NSEC_PER_SEC, &d, &e), ETIMEDOUT, &e, "did not answer within 1");
-	assert_true(time_mono() - start < 3 * NSEC_PER_SEC);
+	assert_true(time_mono() - start < 8 * NSEC_PER_SEC);
 	close(fd);
 }
 
@@ -846,7 +846,7 @@ static void a_server_of_another_kind(void **state)
 		int r = postgres_open(uri, 0, NSEC_PER_SEC, &d, &e);
 		kill(pid, SIGKILL);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_true(time_mono() - start < 3 * NSEC_PER_SEC);
+		assert_true(time_mono() - start < 8 * NSEC_PER_SEC);
 		if (!strchr(servers[i].word, 'x'))
 			is_error(r, servers[i].code, &e, servers[i].word);
 		else
@@ -877,7 +877,7 @@ static void one_of_several_hosts(void **state)
 	int64_t start = time_mono();
 	struct db *d;
 	is_error(postgres_open(buf_str(&uri), 0, 300 * NSEC_PER_MSEC, &d, &e), ETIMEDOUT, &e, "the address of slow");
-	assert_true(time_mono() - start < NSEC_PER_SEC);
+	assert_true(time_mono() - start < 1800 * NSEC_PER_MSEC); /* sooner than the resolver */
 	usleep(2200000); /* it ends, and nothing is lost or freed twice */
 }
 
@@ -937,7 +937,7 @@ static void a_query_that_hangs(void **state)
 	int64_t start = time_mono(), r = db_run(other, "SELECT 1", NULL, 0, &e);
 	kill((pid_t)pid, SIGCONT);
 	is_error(r, ETIMEDOUT, &e, "did not answer within");
-	assert_true(time_mono() - start < 3 * NSEC_PER_SEC);
+	assert_true(time_mono() - start < 8 * NSEC_PER_SEC);
 	is_error(db_run(other, "SELECT 2", NULL, 0, &e), ECONNRESET, &e, "gone away");
 	db_close(other);
 }

@@ -330,12 +330,12 @@ static void test_bad_git(void **state)
 	fake_git("sleep 30 & echo $! >\"$0.pid\"; wait");
 	from = time_mono();
 	assert_int_equal(git_tree_state(in_tmp("r"), FAR, NULL, &n, &e), -ETIMEDOUT);
-	assert_in_range(time_mono() - from, NSEC_PER_SEC / 2, 5 * NSEC_PER_SEC);
+	assert_in_range(time_mono() - from, NSEC_PER_SEC / 2, 15 * NSEC_PER_SEC);
 	sh("p=$(cat fake/git.pid); for i in 1 2 3 4 5 6 7 8 9; do grep -q '^State:.[^ZX]' /proc/$p/status 2>/dev/null || exit 0; sleep 0.1; done; exit 1");
 	fake_git("sleep 30 & exit 0"); /* its output stays open */
 	from = time_mono();
 	assert_int_equal(git_tree_state(in_tmp("r"), FAR, NULL, &n, &e), 0);
-	assert_true(time_mono() - from < NSEC_PER_SEC);
+	assert_true(time_mono() - from < 15 * NSEC_PER_SEC);
 	fake_git("exec yes");
 	assert_int_equal(git_tree_state(in_tmp("r"), FAR, NULL, &n, &e), -EFBIG);
 	fake_git("echo \"fatal: detected dubious ownership in repository at '/x'\" >&2; exit 128");

@@ -178,7 +178,15 @@ static const struct {
 	  "https://a.b/x/@v/list", 0, "HTTP proxy", "HTTPS_PROXY" },
 	{ "verifying example.test/b@v1.2.0/go.mod: checksum mismatch\n\tdownloaded: h1:x\n\tgo.sum:     h1:y", CAUSE_MOD_CHECKSUM, "example.test/b", "v1.2.0", NULL, 0, "checksum", NULL },
 	{ "go: a.b/c@v1.0.0: verifying module: a.b/c@v1.0.0: reading https://sum.golang.org/lookup/a.b/c@v1.0.0: 404 Not Found", CAUSE_MOD_SUMDB, "a.b/c", "v1.0.0",
-	  "https://sum.golang.org/lookup/a.b/c@v1.0.0", 404, "checksum database", "GOSUMDB" },
+	  "https://sum.golang.org/lookup/a.b/c@v1.0.0", 404, "checksum database", "GOPRIVATE" },
+	{ "go: a.b/c@v1.0.0: verifying module: a.b/c@v1.0.0: reading https://sum.golang.org/lookup/a.b/c@v1.0.0: 500 Internal Server Error", CAUSE_MOD_SUMDB, "a.b/c", "v1.0.0",
+	  "https://sum.golang.org/lookup/a.b/c@v1.0.0", 500, "checksum database", "GOSUMDB" },
+	{ "go: a.b/c@v1.0.0: reading https://a.b/c/@v/v1.0.0.mod: 403 Forbidden", CAUSE_MOD_AUTH, "a.b/c", "v1.0.0", "https://a.b/c/@v/v1.0.0.mod", 403, "HTTP", "GOPROXY" },
+	{ "go: a.b/c@v1.0.0: reading https://a.b/c/@v/v1.0.0.mod: 401 Unauthorized", CAUSE_MOD_AUTH, "a.b/c", "v1.0.0", "https://a.b/c/@v/v1.0.0.mod", 401, "HTTP", "NETRC" },
+	{ "go: a.b/c@v1.0.0: Get \"https://a.b/c/@v/v1.0.0.mod\": Proxy Authentication Required", CAUSE_MOD_AUTH, "a.b/c", "v1.0.0", "https://a.b/c/@v/v1.0.0.mod", 0, "HTTP proxy",
+	  "HTTPS_PROXY" },
+	{ "go: a.b/c@v1.0.0: Get \"https://a.b/c/@v/v1.0.0.mod\": http: server gave HTTP response to HTTPS client", CAUSE_MOD_TLS, "a.b/c", "v1.0.0", "https://a.b/c/@v/v1.0.0.mod", 0, "TLS",
+	  "GOPROXY" },
 	{ "go: m imports\n\tx: cannot find module providing package x: module lookup disabled by GOPROXY=off", CAUSE_MOD_NOT_FOUND, NULL, NULL, NULL, 0, "settings", "GOPROXY" },
 	{ "", CAUSE_MOD_VCS, NULL, NULL, NULL, 0, "git", "GOPRIVATE" },
 };
@@ -213,6 +221,11 @@ static void test_parts(void **state)
 	assert_true(blame_hashes(S("verifying a@v1.0.0: checksum mismatch\n\tdownloaded: h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\tsum.golang.org: h1:BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB=\n"), &h));
 	assert_true(span_eq(h.by, S("sum.golang.org")) && h.expected.p[3] == 'B' && h.downloaded.p[3] == 'A' && !h.go_mod);
 	assert_false(blame_hashes(S("verifying a@v1.0.0: checksum mismatch\n"), &h));
+	assert_string_equal(blame_layer_title("DNS"), "DNS");
+	assert_string_equal(blame_layer_title("connection"), "connection");
+	lang_now = LANG_ZH;
+	assert_string_equal(blame_layer_title("connection"), "连接");
+	lang_now = LANG_EN;
 }
 
 /* ---- what -x tells ---- */
@@ -277,11 +290,13 @@ static void test_cache(void **state)
 	assert_int_equal(fetches_oldest(&f)->bytes, 5);
 	assert_null(fetches_hung(&f, NSEC(70), NSEC(60)));
 	assert_non_null(fetches_hung(&f, NSEC(91), NSEC(60)));
+	assert_non_null(fetches_lost(&f));
 	unlink(path);
 	snprintf(path, sizeof(path), "%s/cache/download/x.y/!z/@v/v1.0.0.zip", dir);
 	assert_int_equal(file_replace(path, S("1234567"), &e), 0);
 	fetches_look(&f, NSEC(92));
 	assert_null(fetches_oldest(&f));
+	assert_null(fetches_lost(&f));
 	fetches_settle(&f);
 	assert_int_equal(f.n_served, 1);
 	assert_int_equal(f.served[0].bytes, 7);

@@ -119,7 +119,7 @@ static struct place places[] = { { { "m/p", 3 }, { "a_test.go", 9 }, 12 }, { { N
 static struct attempt attempts[] = { { 1, OUTCOME_FAILED, CAUSE_TEST_FAIL, 5 * NSEC_PER_MSEC }, { 2, OUTCOME_PASSED, CAUSE_NONE, 0 } };
 static struct finding findings[] = {
 	{ CAUSE_TEST_FAIL, SEV_ERROR, "PT", { "m/p", 3 }, { "TestA/sub\0x", 11 }, { "a_test.go", 9 }, 12, 3, { "got 3\twant \"4\"\x01\x7f", 17 },
-	  { "逐行 \xf0\x9f\x98\x80\n", 12 }, { "", 0 }, places, 2, { argv_vet, 3 }, 0, { owners, 2, 2 }, "19f2c00112233445566778899aabbccdd",
+	  { "逐行 \xf0\x9f\x98\x80\n", 12 }, { "", 0 }, "sum.missing", places, 2, { argv_vet, 3 }, 0, { owners, 2, 2 }, "19f2c00112233445566778899aabbccdd",
 	  { "T-42", "known", 9 } },
 	{ .cause = CAUSE_PIPE_MASKED, .severity = SEV_WARNING, .classes = "", .fault = { .id = "T-1" } },
 	{ .cause = CAUSE_MOD_DNS, .severity = SEV_NOTE, .classes = "TMCRPS" },

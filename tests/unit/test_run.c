@@ -798,7 +798,7 @@ static void test_grandchild_holds_the_pipe(void **state)
 	int64_t before = time_mono();
 
 	sh(&c, &r, &h, "sleep 5 & echo started");
-	assert_true(time_mono() - before < 3 * NSEC_PER_SEC);
+	assert_true(time_mono() - before < 4500 * NSEC_PER_MSEC);
 	assert_string_equal(buf_str(&h.out), "started\n");
 	assert_int_equal(r.n_procs, 1);
 	assert_true(r.procs[0].holds_output);
@@ -836,7 +836,7 @@ static void test_timeout_ladder(void **state)
 	int64_t before = time_mono();
 
 	sh(&c, &r, &h, "trap 'echo quit' QUIT; trap 'echo term' TERM; while :; do sleep 0.05; done");
-	assert_true(time_mono() - before < 5 * NSEC_PER_SEC);
+	assert_true(time_mono() - before < 15 * NSEC_PER_SEC);
 	assert_int_equal(r.ending.stop, STOP_TIMEOUT);
 	assert_int_equal(r.ending.limit_ns, 200 * MS);
 	assert_int_equal(r.ending.sig, SIGKILL);
@@ -944,7 +944,7 @@ static void test_second_interrupt_means_it(void **state)
 	sh(&c, &r, &h, "trap 'echo no' INT; kill -INT $PPID; sleep 0.3; kill -INT $PPID; while :; do sleep 0.05; done");
 	assert_int_equal(r.ending.stop, STOP_SIGNAL);
 	assert_int_equal(r.ending.how, END_SIGNAL);
-	assert_true(time_mono() - before < 5 * NSEC_PER_SEC);
+	assert_true(time_mono() - before < 15 * NSEC_PER_SEC);
 	heard_free(&h);
 	report_free(&r);
 }

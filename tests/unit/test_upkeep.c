@@ -99,17 +99,18 @@ static void by_size(void **state)
 	struct vacuumed v;
 
 	(void)state;
-	for (int i = 0; i < 220; i++)
-		record(store, NOW - (220 - i) * DAY, i * 20, 20);
+	for (int i = 0; i < 160; i++)
+		record(store, NOW - (160 - i) * DAY, i * 10, 10);
 	int64_t before = postgres ? 0 : store_bytes(store);
 	fine(store_vacuum(store, &(struct retention){ .bytes = 1 << 30 }, NOW, false, &v, &e));
 	assert_int_equal(v.runs, 0);
 	fine(store_vacuum(store, &(struct retention){ .bytes = 1 }, NOW, false, &v, &e));
-	assert_int_equal(v.runs, 120);
-	assert_int_equal(number("SELECT count(*) FROM test"), 2000); /* nobody names the others any more */
+	assert_int_equal(v.runs, 60); /* more than go in one transaction */
+	assert_int_equal(number("SELECT count(*) FROM test"), 1000); /* nobody names the others any more */
 	if (!postgres)
 		assert_true(store_bytes(store) < before); /* given back without a rewrite */
-	assert_true(v.bytes_after <= v.bytes_before);
+	/* a server tidies up beside us when it likes: its maps of free space may be new */
+	assert_true(v.bytes_after <= v.bytes_before + (postgres ? 1 << 20 : 0));
 	is_sound_in(store);
 }
 
@@ -370,6 +371,12 @@ static void a_backup_is_a_store(void **state)
 
 /* ---- every failure ---- */
 
+/* How slowly the distance between two of them grows. */
+static long sparse(void)
+{
+	return getenv("TOCSIN_TEST_FULL") ? 8 : 3;
+}
+
 static void vacuum_fails_everywhere(void **state)
 {
 	struct vacuumed v;
@@ -410,7 +417,7 @@ static void copy_fails_everywhere(void **state)
 	fill(store, 9);
 	open_other(!postgres);
 	record(other, NOW + 5 * DAY, 4, 2); /* some are to be joined */
-	for (long at = 1; hit; at += step++ / 8 + 1) {
+	for (long at = 1; hit; at += step++ / sparse() + 1) {
 		fault_seen = 0;
 		fault_at = at;
 		int n = store_copy(store, other, NULL, NULL, &c, &e);
@@ -457,7 +464,7 @@ static void backup_fails_everywhere(void **state)
 	fill(store, 6);
 	snprintf(path, sizeof(path), "%s/walked%d.db", dir, postgres);
 	fine(store_backup(store, path, &e));
-	for (long at = 1; hit; at += step++ / 8 + 1) {
+	for (long at = 1; hit; at += step++ / sparse() + 1) {
 		fault_seen = 0;
 		fault_at = at;
 		int n = store_backup(store, path, &e);
