@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Speed and memory beside the tools that people use today, as ratios within one run.
 
-usage: bench.py [WORD…]     start, gotest, gotest-long, stream, log, nested, modules, record, store, postgres, alerts: only these;
-                            mod-check, mod-download, mod-verify: these parts of modules
+usage: bench.py [WORD…]     start, gotest, gotest-long, stream, log, nested, modules, record, store, postgres, alerts, dumps, profiles, exectraces, service:
+                            only these; mod-check, mod-download, mod-verify: these parts of modules
 Environment: TOCSIN (build/tocsin); BENCH_MB, size of the generated files (500); BENCH_DIR, where they are kept;
 BENCH_FINDINGS, size of the store that is filled (200000; the full measure, some 15 minutes more, is 1000000);
 BENCH_ALERTS, how many alerts are sent and how many failures a storm has (10000).
@@ -20,9 +20,13 @@ import tempfile
 import time
 
 import alerts
+import dumps
+import exectraces
 import modcheck
 import modules
 import modverify
+import profiles
+import service
 import store
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -46,6 +50,7 @@ class Row:
 
 
 FILL = os.path.join(os.path.dirname(TOCSIN), "bench", "store_fill")
+LOG_FILL = os.path.join(os.path.dirname(TOCSIN), "bench", "log_fill")
 ALERT_FILL = os.path.join(os.path.dirname(TOCSIN), "bench", "alert_fill")
 
 
@@ -240,9 +245,15 @@ def bench_modules():
     yield from bench_mod_verify()
 
 
+def bench_dumps():
+    note("goroutine dumps")
+    return dumps.rows(Row, wall, 3, TOCSIN, child_env(), os.environ.get("BENCH_DIR"), int(os.environ.get("BENCH_LOG_MB", "1000")))
+
+
 BENCHES = {"start": bench_start, "gotest": bench_gotest, "gotest-long": bench_gotest_long, "stream": bench_stream, "log": bench_log, "nested": bench_nested, "modules": bench_modules,
            "record": lambda: store.bench_record(Row, TOCSIN), "store": lambda: store.bench_sqlite(Row, TOCSIN, FILL),
-           "postgres": lambda: store.bench_postgres(Row, TOCSIN, FILL), "alerts": lambda: alerts.bench(Row, TOCSIN, ALERT_FILL)}
+           "postgres": lambda: store.bench_postgres(Row, TOCSIN, FILL), "alerts": lambda: alerts.bench(Row, TOCSIN, ALERT_FILL),
+           "dumps": bench_dumps, "profiles": lambda: profiles.bench(Row, TOCSIN), "exectraces": lambda: exectraces.bench(Row, TOCSIN), "service": lambda: service.bench(Row, TOCSIN, LOG_FILL)}
 
 # Also to be had by themselves; in all of it they are part of modules.
 PARTS = {"mod-check": bench_mod_check, "mod-download": bench_mod_download, "mod-verify": bench_mod_verify, "mod": bench_modules}

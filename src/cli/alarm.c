@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "alert/deliver.h"
 #include "alert/owe.h"
@@ -17,6 +18,8 @@
 #include "model/redact_report.h"
 #include "run/git.h"
 
+#define LIVE_MAX 1000
+#define FLUSH_ALONE (5 * NSEC_PER_SEC)
 #define FLUSH_IN_CI (10 * NSEC_PER_SEC)
 
 struct alarm {
@@ -24,6 +27,7 @@ struct alarm {
 	struct redact *redact;  /* of the whole process */
 	const char *outbox;     /* the local store; NULL: nobody is told, and the secrets are kept from the command all the same */
 	struct owed early, late;
+	struct list live;       /* ids of rows that were owed while a service lived */
 	bool is_early;          /* somebody was told before the end */
 	bool is_owed;           /* something waits in the outbox: of this run, or of one whose deliverer was killed */
 	struct arena mem;
@@ -215,7 +219,7 @@ static bool may_be_reversed(const struct session *s)
 	return s->o->retry || s->o->rerun || s->o->quarantine || getenv("TOCSIN_RUN");
 }
 
-static int early_report(struct session *s, const struct finding *f, struct report *r)
+int alarm_report(struct session *s, const struct finding *f, enum outcome o, struct report *r)
 {
 	struct finding *copy;
 
@@ -223,7 +227,7 @@ static int early_report(struct session *s, const struct finding *f, struct repor
 	r->argv = s->user;
 	r->cwd = s->where.shown;
 	r->started = time_wall();
-	r->outcome = OUTCOME_FAILED;
+	r->outcome = o;
 	r->cause = f->cause;
 	r->tests = (struct test_counts){ -1, -1, -1, -1, -1, -1, -1 };
 	ulid_make(r->started, r->id);
@@ -248,10 +252,54 @@ void alarm_early(struct session *s, const struct finding *f)
 	s->alarm->is_early = true;
 	/* The deliverer is none of the command's processes: it is not to be adopted by us. */
 	prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
-	if (early_report(s, f, &r) == 0)
+	if (alarm_report(s, f, OUTCOME_FAILED, &r) == 0)
 		tell(s, &r, &(struct owe){ .early = true, .now = time_wall() }, &s->alarm->early);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	report_free(&r);
+}
+
+/* ---- a service ---- */
+
+void alarm_forewarn(struct session *s, const char *run)
+{
+	if (tells(s))
+		deliver_forewarn(&(struct deliver_hand){ .outbox = s->alarm->outbox, .run = run, .config = s->config, .secrets = s->alarm->secrets });
+}
+
+int alarm_owe(struct session *s, const struct report *r, struct buf *ids)
+{
+	struct owed owed = { 0 };
+	struct err e;
+
+	if (!tells(s))
+		return 0;
+	int n = owe(s, r, &(struct owe){ .early = true, .now = time_wall() }, &owed, &e);
+	if (n < 0)
+		session_note(s, e.msg);
+	n = n < 0 ? n : (int)owed.n;
+	for (size_t i = 0; n > 0 && i < owed.n; i++)
+		buf_addf(ids, "%s ", owed.ids[i]);
+	owed_free(&owed);
+	return n;
+}
+
+void alarm_start(struct session *s, const char *run, struct span ids)
+{
+	struct err e;
+
+	if (!tells(s))
+		return;
+	while (ids.n) {
+		const char *id = arena_str(&s->alarm->mem, span_cut(&ids, ' '));
+		if (id && *id && s->alarm->live.n < LIVE_MAX)
+			list_add(&s->alarm->mem, &s->alarm->live, id);
+	}
+	s->alarm->is_owed = true;
+	/* The deliverer is none of the command's processes: it is not to be adopted by us. */
+	prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+	if (deliver_start(&(struct deliver_hand){ .outbox = s->alarm->outbox, .run = run, .config = s->config, .secrets = s->alarm->secrets }, &e) < 0)
+		session_note(s, e.msg);
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
 
 /* ---- tests that fail now and then ---- */
@@ -342,12 +390,13 @@ static bool told_to_end(void *ctx)
 void alarm_flush(struct session *s)
 {
 	struct store *outbox = NULL;
-	int64_t limit = s->o->flush_given ? s->o->flush : ci_known() ? FLUSH_IN_CI : 0;
+	/* As process 1, nobody outlives us. */
+	int64_t limit = s->o->flush_given ? s->o->flush : ci_known() ? FLUSH_IN_CI : getpid() == 1 ? FLUSH_ALONE : 0;
 	struct err e;
 
-	if (!tells(s) || (!limit && !s->o->spool) || !(s->alarm->early.n + s->alarm->late.n))
+	if (!tells(s) || (!limit && !s->o->spool) || !(s->alarm->early.n + s->alarm->late.n + s->alarm->live.n))
 		return;
-	const struct owed *both[] = { &s->alarm->early, &s->alarm->late };
+	const struct owed live = { .ids = s->alarm->live.v, .n = s->alarm->live.n }, *both[] = { &live, &s->alarm->early, &s->alarm->late };
 	int r = store_open(s->alarm->outbox, 0, &outbox, &e);
 	for (size_t i = 0; r >= 0 && i < ARRAY_LEN(both); i++) {
 		struct deliver_wait w = { .ids = both[i]->ids, .n = both[i]->n, .time_ns = limit, .stopped = told_to_end, .ctx = s };

@@ -11,6 +11,15 @@
 int alarm_open(struct session *s, struct err *e);
 /* A finding that is certain already: the first one is told at once. */
 void alarm_early(struct session *s, const struct finding *f);
+/*
+ * Of a service that lives on: one finding, told at once. alarm_report makes its report (to be freed); alarm_forewarn and alarm_start are
+ * for the process that has the secrets, alarm_owe may be in another one (>= 1: somebody is to be
+ * told, then alarm_start; ids: of the rows, each with a blank behind it).
+ */
+int alarm_report(struct session *s, const struct finding *f, enum outcome o, struct report *r);
+void alarm_forewarn(struct session *s, const char *run);
+int alarm_owe(struct session *s, const struct report *r, struct buf *ids);
+void alarm_start(struct session *s, const char *run, struct span ids);
 /* The run has ended, and its report is complete. */
 void alarm_end(struct session *s, const struct report *r);
 /* --flush waits for what is owed; what was not delivered is said, and written to --spool. */

@@ -158,7 +158,7 @@ bool attempt_add(struct session *s, enum outcome o, enum cause c, int64_t durati
 	return true;
 }
 
-static int new_judge(struct session *s, struct err *e)
+int attempt_judge(struct session *s, struct err *e)
 {
 	struct judge_config c = {
 		.argv = s->user,
@@ -194,9 +194,9 @@ static void say_slow(void *ctx, const char *version)
 	if (s->format->quiet || (s->slow && !strcmp(s->slow, version)))
 		return;
 	s->slow = arena_str(&s->mem, span_of(version));
-	char *text = arena_printf(&s->mem, TR("first use of --panics with %s: the standard library is built once more with the "
+	char *text = arena_printf(&s->mem, TR("first use of %s with %s: the standard library is built once more with the "
 					      "overlay, about 20 seconds",
-					      "首次对 %s 使用 --panics：标准库将带 overlay 重新编译一次，约需 20 秒"), version);
+					      "首次对 %2$s 使用 %1$s：标准库将带 overlay 重新编译一次，约需 20 秒"), s->o->panics ? "--panics" : "--goroutines", version);
 	if (text)
 		view_say(&s->view, text);
 }
@@ -224,8 +224,9 @@ static void open_overlay(struct session *s, struct argv *argv, const char **env,
 	struct argv with;
 	struct err e;
 
-	if (!s->o->panics)
+	if (!s->o->panics && !s->o->goroutines)
 		return;
+	overlay_want((s->o->panics ? OVERLAY_PANICS : 0) | (s->o->goroutines ? OVERLAY_GOROUTINES : 0));
 	s->record = NULL;
 	if (overlay_open(&s->mem, argv, say_slow, s, &with, env, ret, &e) < 0) {
 		session_note(s, e.msg);
@@ -236,8 +237,7 @@ static void open_overlay(struct session *s, struct argv *argv, const char **env,
 	*argv = with;
 }
 
-/* What the command gets beside our environment, and does not get of it. */
-static const char **variables(struct session *s, const char *env)
+const char **attempt_variables(struct session *s, const char *env)
 {
 	const char *const *ours = s->mods ? s->mods->variables : NULL;
 	size_t n = 0;
@@ -258,7 +258,7 @@ static const char **variables(struct session *s, const char *env)
 static int run_once(struct session *s, const struct argv *argv, const char *env, struct report *r,
 		    struct err *e)
 {
-	const char **add = variables(s, env);
+	const char **add = attempt_variables(s, env);
 	if (!add)
 		return err_set(e, ENOMEM, TR("no memory", "内存不足"));
 	bool filter = s->mods && s->mods->filter;
@@ -337,7 +337,7 @@ int attempt_run(struct session *s, const struct argv *argv, bool quiet, struct r
 	struct argv real = *argv;
 
 	*ret = (struct report){ 0 };
-	int r = new_judge(s, e);
+	int r = attempt_judge(s, e);
 	if (r < 0)
 		return r;
 	open_overlay(s, &real, &env, &o);

@@ -20,6 +20,10 @@ enum on_fail { ON_FAIL_ABORT, ON_FAIL_ALERT, ON_FAIL_RECORD };
 struct run_values {
 	const char *report, *junit, *sarif, *jsonfile, *log, *store, *config, *spool;
 	int format, on_fail; /* index in view_format_names; enum on_fail */
+	const char *health, *pprof, *snapshots, *snapshot_budget; /* of a service */
+	int restart, on_hang;        /* index in restart_names, on_hang_names */
+	int64_t health_every, health_fails, restart_delay;
+	bool service, pprof_anywhere, goroutines;
 	bool pty, reap, panics, strict, no_store, quarantine, redact_output, require_signed, modules;
 	bool flush_given, retry_given;
 	int64_t timeout, stall, grace, retry, rerun, rerun_max, flush;
@@ -52,6 +56,7 @@ struct session {
 	const struct redact *redact; /* values that are known to be secret; NULL: patterns alone */
 	const char *const *drop;   /* variables that the command must not get; NULL: none */
 	bool excused;           /* all that failed is in quarantine */
+	struct service *service; /* what lives long; NULL: it does not */
 	struct modules *mods;   /* the policy for modules; NULL: not asked for */
 	struct judge *judge; /* of the attempt at hand; lives until the next one */
 	struct attempt *tries;
@@ -67,6 +72,10 @@ struct session {
 	int stopped;             /* a signal that told Tocsin to end between two attempts */
 };
 
+/* A judge for this command, in s->judge: the one before is freed. */
+int attempt_judge(struct session *s, struct err *e);
+/* What the command gets beside our environment (env: one more, or NULL), and does not get of it. NULL: no memory. */
+const char **attempt_variables(struct session *s, const char *env);
 /* Run argv once, judge it, remember it as a try. quiet: a part of an attempt, not a try of its own. */
 int attempt_run(struct session *s, const struct argv *argv, bool quiet, struct report *ret, struct err *e);
 void resources_add(struct resources *sum, const struct resources *more);

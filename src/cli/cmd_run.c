@@ -15,6 +15,7 @@
 #include "cli/modules.h"
 #include "cli/run_config.h"
 #include "cli/sarif.h"
+#include "cli/service.h"
 #include "model/redact_report.h"
 #include "parse/gotest.h"
 #include "run/owners.h"
@@ -96,6 +97,34 @@ const struct opt run_opts[] = {
 	  { "a nested command that may fail unseen, e.g. 'go vet *'; may be repeated", "允许失败而不报告的内层命令，如 'go vet *'；可重复" }, NULL, 0 },
 	{ "panics", 0, OPT_FLAG, AT(panics), NO_ARG,
 	  { "make every panic visible, recovered or not (rebuilds with an overlay of the runtime)", "显示所有 panic，包括被 recover 的（用运行时 overlay 重新编译）" }, NULL, 0 },
+	{ "goroutines", 0, OPT_FLAG, AT(goroutines), NO_ARG,
+	  { "name the goroutines that each test binary leaves behind, also when it passes (tests are rebuilt with an overlay of package testing)",
+	    "列出每个测试程序结束时遗留的 goroutine，即使测试通过（用 testing 包的 overlay 重新编译测试）" }, NULL, 0 },
+	{ "service", 0, OPT_FLAG, AT(service), NO_ARG,
+	  { "watch a long-lived service: panics, recovered or not, and hangs are found, told and recorded while it lives; ended by a stop signal that was passed on, it is passed",
+	    "监督长期运行的服务：运行中的 panic（包括被 recover 的）和卡死会立即发现、告警并记录；因转发的停止信号而结束算通过" }, NULL, 0 },
+	{ "health", 0, OPT_STRING, AT(health), { "URL", "URL" },
+	  { "ask http://127.0.0.1:8080/healthz again and again; a service that does not answer well, and uses no CPU time or spins, hangs; needs --service",
+	    "反复请求 http://127.0.0.1:8080/healthz；应答失败且不占 CPU 或空转即为卡死；需要 --service" }, NULL, 0 },
+	{ "health-every", 0, OPT_DURATION, AT(health_every), { "D", "时长" }, { "between two checks (10s)", "两次检查之间的间隔（10s）" }, NULL, 0 },
+	{ "health-fails", 0, OPT_INT, AT(health_fails), { "N", "N" }, { "failures one after the other before it counts (3)", "连续失败多少次才算（3）" }, NULL, 0 },
+	{ "on-hang", 0, OPT_WORD, AT(on_hang), { "WHAT", "动作" },
+	  { "tell: say it, and leave the service alone (default); end: SIGQUIT, so that it prints its goroutines, SIGTERM, SIGKILL; exit status 124",
+	    "tell：只报告，不动服务（默认）；end：SIGQUIT（打印 goroutine）、SIGTERM、SIGKILL；退出码 124" }, on_hang_names, 0 },
+	{ "restart", 0, OPT_WORD, AT(restart), { "WHEN", "何时" },
+	  { "on-crash: start it again after a panic, a fatal error, a signal from outside or a hang that was ended; never (default)",
+	    "on-crash：panic、致命错误、外部信号或因卡死被结束后重新启动；never：不重启（默认）" }, restart_names, 0 },
+	{ "restart-delay", 0, OPT_DURATION, AT(restart_delay), { "D", "时长" },
+	  { "the first wait (1s); it doubles up to 5m, and begins anew when the service lived ten times as long as the wait before it",
+	    "首次等待（1s）；逐次加倍直到 5m；服务运行时间达到上次等待的十倍后重新计" }, NULL, 0 },
+	{ "pprof", 0, OPT_STRING, AT(pprof), { "URL", "URL" },
+	  { "where the service offers net/http/pprof, on loopback: snapshots then hold goroutines and heap, and of a hang or on SIGUSR1 a CPU profile and a trace",
+	    "服务的 net/http/pprof 地址（回环）：快照会包含 goroutine 和堆，卡死或收到 SIGUSR1 时还有 CPU profile 和 trace" }, NULL, 0 },
+	{ "pprof-anywhere", 0, OPT_FLAG, AT(pprof_anywhere), NO_ARG, { "--pprof may name another machine", "--pprof 可以是其他机器" }, NULL, 0 },
+	{ "snapshots", 0, OPT_STRING, AT(snapshots), { "DIR", "目录" },
+	  { "where snapshots of a service are kept (snapshots in the state folder)", "服务快照的保存位置（默认为状态目录下的 snapshots）" }, NULL, 0 },
+	{ "snapshot-budget", 0, OPT_STRING, AT(snapshot_budget), { "SIZE", "大小" },
+	  { "what all snapshots may take (256MiB): the oldest go first", "全部快照可占用的空间（256MiB）：先删除最旧的" }, NULL, 0 },
 	{ "quarantine", 0, OPT_FLAG, AT(quarantine), NO_ARG,
 	  { "failed tests that tocsin.yaml lists under quarantine, and whose date has not passed, are reported but do not fail the step",
 	    "tocsin.yaml 的 quarantine 中未过期的失败测试只报告，不使步骤失败" }, NULL, 0 },
@@ -149,7 +178,9 @@ static int pick_format(struct session *s, struct err *e)
 	const struct format *f = view_format(view_format_names[o->format]);
 	bool wants = o->jsonfile || o->junit || o->rerun;
 
-	if (f == &format_auto) {
+	if (f == &format_auto && o->service) {
+		f = &format_raw;
+	} else if (f == &format_auto) {
 		bool shown = isatty(STDOUT_FILENO) || ci_known() || wants;
 		bool plain = !s->cmd.is_test || s->cmd.has_json || s->cmd.has_bench || s->cmd.has_fuzz ||
 			     o->pty;
@@ -245,6 +276,8 @@ static int session_open(struct session *s, const struct run_values *o, const str
 	r = modules_open(s, e);
 	if (r == 0)
 		r = view_open(&s->view, s->format, s->json, count_packages(s), e);
+	if (r == 0 && o->service)
+		r = service_open(s, e);
 	if (r == 0)
 		open_files(s);
 	return r;
@@ -253,6 +286,7 @@ static int session_open(struct session *s, const struct run_values *o, const str
 static void session_close(struct session *s)
 {
 	alarm_close(s);
+	service_close(s);
 	modules_close(s);
 	judge_free(s->judge);
 	collect_free(&s->tests);
@@ -500,7 +534,7 @@ static int run_session(struct session *s)
 		return n == -ENOMEM ? (say_error("%s", e.msg), EXIT_OWN) : say_usage("run", e.msg);
 	}
 	bool refused = n;
-	n = refused ? 0 : run_attempts(s, &r, &e);
+	n = refused ? 0 : s->service ? service_run(s, &r, &e) : run_attempts(s, &r, &e);
 	if (n == 0 && !refused && s->o->rerun && !is_stop(s, &r))
 		n = rerun_fails(s, &r, &e);
 	if (n < 0) {
@@ -516,9 +550,11 @@ static int run_session(struct session *s)
 	bool told = run_tell_outer(&r);
 	if (s->o->no_store)
 		history_owners(s, &r);
+	else if (!told && s->service)
+		service_record(s, &r);
 	else if (!told) /* the outer run records what it hears from us */
 		history_record(s, &r);
-	if (!told)
+	if (!told && (!s->service || service_tells(s, &r)))
 		alarm_end(s, &r);
 	store_close(s->store);
 	s->store = NULL;
@@ -558,6 +594,8 @@ int run_verb(const struct verb *v, struct run_values *o, const struct args *a)
 	if (r == 0)
 		r = check_mirrors(o, &e);
 	if (r == 0)
+		r = service_check(o, opt_given(v, a, "format"), &e);
+	if (r == 0)
 		r = alarm_open(&s, &e);
 	if (r == 0)
 		r = session_open(&s, o, a, &e);
@@ -588,7 +626,6 @@ static const struct opt_table tables[] = {
 };
 
 static const struct opt_later later[] = {
-	{ "service", { "watching a long-running service", "监督长期运行的服务" } },
 	{ "trace", { "tracing processes and system calls", "跟踪进程和系统调用" } },
 	{ "snapshot", { "keeping a run's evidence in a file", "把运行证据保存为文件" } },
 	{ "require-active", { "a gate for activation", "激活门禁" } },

@@ -81,7 +81,7 @@ static void bash_values(struct buf *b, const struct opt *o, size_t n)
 			buf_adds(b, "COMPREPLY=($(compgen -W \"");
 			word_list(b, o[i].words);
 			buf_adds(b, "\" -- \"$cur\"));");
-		} else if (o[i].type == OPT_FILE) {
+		} else if (o[i].type == OPT_FILE || o[i].type == OPT_INPUT) {
 			buf_adds(b, "_tocsin_files;");
 		}
 		buf_adds(b, " return;;\n");
@@ -228,7 +228,7 @@ static void zsh_options(struct buf *b, const struct opt *o, size_t n)
 			buf_addc(b, '(');
 			word_list(b, o[i].words);
 			buf_addc(b, ')');
-		} else if (o[i].type == OPT_FILE) {
+		} else if (o[i].type == OPT_FILE || o[i].type == OPT_INPUT) {
 			buf_adds(b, "_files");
 		}
 		buf_adds(b, "' \\\n");
@@ -315,7 +315,7 @@ static void fish_options(struct buf *b, const struct verb *v, const struct opt *
 		if (o[i].letter)
 			buf_addf(b, " -s %c", o[i].letter);
 		if (takes_value(&o[i]))
-			buf_adds(b, o[i].type == OPT_FILE ? " -r -F" : " -x");
+			buf_adds(b, o[i].type == OPT_FILE || o[i].type == OPT_INPUT ? " -r -F" : " -x");
 		if (o[i].words) {
 			buf_adds(b, " -a '");
 			word_list(b, o[i].words);

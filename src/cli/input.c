@@ -12,7 +12,8 @@
 
 #define RAW             (128 << 10)
 #define PLAIN           (256 << 10)
-#define LOOK            4096 /* bytes that are looked at, to tell text from binary */
+#define HEAD            (64 << 10) /* bytes that are gathered for a look, unpacked */
+#define LOOK            4096       /* of them are looked at, to tell text from binary */
 #define ZSTD_WINDOW_LOG 25   /* 32 MiB: what zstd -19 needs and more */
 
 enum packing { PACKED_NOT, PACKED_GZIP, PACKED_ZSTD };
@@ -29,7 +30,9 @@ struct input {
 	bool open_frame; /* inside a compressed frame */
 	ZSTD_DCtx *z;
 	z_stream gz;
-	size_t kept; /* bytes of plain that input_open has looked at */
+	size_t kept; /* bytes of plain (of raw, when it is not packed) that input_open has gathered */
+	struct err late; /* what went wrong while they were gathered: said behind them */
+	int late_code;
 };
 
 const char *input_name(const struct input *in)
@@ -68,9 +71,11 @@ static int corrupt(struct input *in, const char *why, struct err *e)
 		       in->name, (long long)(in->offset - (int64_t)(in->have - in->at)), why);
 }
 
+/* Both add to the *n bytes that are in plain. */
 static int unzstd(struct input *in, size_t *n, struct err *e)
 {
-	ZSTD_outBuffer out = { in->plain, PLAIN, 0 };
+	ZSTD_outBuffer out = { in->plain + *n, PLAIN - *n, 0 };
+	size_t before = *n;
 
 	while (out.pos == 0) {
 		int r = fill(in, e);
@@ -84,16 +89,18 @@ static int unzstd(struct input *in, size_t *n, struct err *e)
 		if (ZSTD_isError(left))
 			return corrupt(in, ZSTD_getErrorName(left), e);
 		in->open_frame = left != 0;
-		*n = out.pos;
+		*n = before + out.pos;
 	}
 	return 0;
 }
 
 static int gunzip(struct input *in, size_t *n, struct err *e)
 {
-	in->gz.next_out = (unsigned char *)in->plain;
-	in->gz.avail_out = PLAIN;
-	while (in->gz.avail_out == PLAIN) {
+	unsigned room = (unsigned)(PLAIN - *n);
+
+	in->gz.next_out = (unsigned char *)in->plain + *n;
+	in->gz.avail_out = room;
+	while (in->gz.avail_out == room) {
 		int r = fill(in, e);
 		if (r < 0)
 			return r;
@@ -115,6 +122,11 @@ static int gunzip(struct input *in, size_t *n, struct err *e)
 	return 0;
 }
 
+static int unpack_some(struct input *in, size_t *n, struct err *e)
+{
+	return in->packing == PACKED_ZSTD ? unzstd(in, n, e) : gunzip(in, n, e);
+}
+
 static int next(struct input *in, struct span *ret, struct err *e)
 {
 	size_t n = 0;
@@ -126,7 +138,7 @@ static int next(struct input *in, struct span *ret, struct err *e)
 		in->at = in->have;
 		return r;
 	}
-	r = in->packing == PACKED_ZSTD ? unzstd(in, &n, e) : gunzip(in, &n, e);
+	r = unpack_some(in, &n, e);
 	*ret = (struct span){ in->plain, n };
 	return r;
 }
@@ -177,11 +189,6 @@ static int look(const struct input *in, struct span s, struct err *e)
 		if (span_starts(s, kinds[i].magic))
 			return refuse(in, tx(kinds[i].what), 0, e);
 	}
-	if (span_starts(s, S("go 1.")) && span_find(span_head(s, 16), S(" trace")) != SPAN_NONE)
-		return refuse(in,
-			      TR("an execution trace, which this version does not read",
-				 "执行跟踪，此版本不支持"),
-			      0, e);
 	for (size_t i = 0; i < s.n; i++) {
 		nul[i & 1] += !s.p[i];
 		if (!is_control((unsigned char)s.p[i]))
@@ -192,11 +199,6 @@ static int look(const struct input *in, struct span s, struct err *e)
 		return 0;
 	if ((nul[0] * 3 > s.n) != (nul[1] * 3 > s.n)) /* without a mark of its order */
 		return refuse(in, tx(utf16), first, e);
-	if (in->packing == PACKED_GZIP)
-		return refuse(in,
-			      TR("binary data, perhaps a profile, which this version does not read",
-				 "二进制数据，可能是 profile，此版本不支持"),
-			      first, e);
 	return refuse(in, TR("binary data", "二进制数据"), first, e);
 }
 
@@ -247,7 +249,7 @@ static int open_file(const char *path, struct input *in, struct err *e)
 /* A pipe gives a few bytes at a time: enough of them are gathered for a look. */
 static int gather(struct input *in, struct err *e)
 {
-	while (in->have < LOOK && !in->ended) {
+	while (in->have < HEAD && !in->ended) {
 		ssize_t n = read(in->fd, in->raw + in->have, RAW - in->have);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -266,26 +268,53 @@ static int gather(struct input *in, struct err *e)
 	return 0;
 }
 
+/* The first bytes as they are unpacked; what goes wrong behind the first of them waits for its turn. */
+static void gather_plain(struct input *in)
+{
+	size_t before;
+
+	do {
+		before = in->kept;
+		in->late_code = unpack_some(in, &in->kept, &in->late);
+	} while (in->late_code == 0 && in->kept > before && in->kept < HEAD);
+}
+
 static int begin(struct input *in, const char *path, struct err *e)
 {
-	struct span s = { 0 };
 	int r = open_file(path, in, e);
 
 	if (r == 0)
 		r = gather(in, e);
 	if (r == 0)
 		r = unpack(in, e);
-	if (r == 0)
-		r = next(in, &s, e);
 	if (r < 0)
 		return r;
-	if (!s.n)
-		return err_set(e, ENODATA,
-			       TR("'%s' is empty: nothing to judge (0 bytes unpacked)",
-				  "“%s”为空（解压后 0 字节）：没有可判断的内容"),
-			       in->name);
-	in->kept = s.n;
-	return look(in, span_head(s, LOOK), e);
+	if (in->packing == PACKED_NOT) {
+		in->kept = in->have;
+		in->at = in->have;
+		return 0;
+	}
+	gather_plain(in);
+	if (in->kept)
+		return 0;
+	if (in->late_code < 0) {
+		*e = in->late;
+		return in->late_code;
+	}
+	return err_set(e, ENODATA,
+		       TR("'%s' is empty: nothing to judge (0 bytes unpacked)",
+			  "“%s”为空（解压后 0 字节）：没有可判断的内容"),
+		       in->name);
+}
+
+struct span input_head(const struct input *in)
+{
+	return (struct span){ in->packing == PACKED_NOT ? in->raw : in->plain, in->kept };
+}
+
+int input_text(const struct input *in, struct err *e)
+{
+	return look(in, span_head(input_head(in), LOOK), e);
 }
 
 int input_open(const char *path, struct input **ret, struct err *e)
@@ -313,13 +342,36 @@ int input_read(struct input *in, struct span *ret, struct err *e)
 	int r = 0;
 
 	if (in->kept) {
-		*ret = (struct span){ in->packing == PACKED_NOT ? in->raw : in->plain, in->kept };
+		*ret = input_head(in);
 		in->kept = 0;
+	} else if (in->late_code < 0) {
+		*ret = (struct span){ 0 };
+		*e = in->late;
+		r = in->late_code;
 	} else {
 		r = next(in, ret, e);
 	}
 	in->made += r < 0 ? 0 : (int64_t)ret->n;
 	return r;
+}
+
+int input_slurp(struct input *in, size_t max, struct buf *ret, struct err *e)
+{
+	struct span s;
+
+	for (;;) {
+		int r = input_read(in, &s, e);
+		if (r < 0 || !s.n)
+			return r;
+		if (s.n > max - ret->len)
+			return err_set(e, EFBIG,
+				       TR("'%s' is larger than %zu MiB unpacked (byte %lld of the file): more of this kind is not read",
+					  "“%s”解压后超过 %zu MiB（文件第 %lld 字节）：此类证据不再继续读取"),
+				       in->name, max >> 20, (long long)in->offset);
+		buf_span(ret, s);
+		if (ret->bad)
+			return err_set(e, ENOMEM, TR("no memory for '%s'", "内存不足，无法读取“%s”"), in->name);
+	}
 }
 
 void input_close(struct input *in)

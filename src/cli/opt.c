@@ -195,6 +195,7 @@ static int set_value(struct slot s, const char *value, struct err *e)
 	case OPT_FLAG: *(bool *)to = true; return 0;
 	case OPT_STRING:
 	case OPT_FILE:
+	case OPT_INPUT:
 		if (!*value)
 			return err_set(e, EINVAL, TR("--%s: its argument is empty", "--%s：参数为空"),
 				       s.o->name);

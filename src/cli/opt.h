@@ -11,7 +11,8 @@
 enum opt_type {
 	OPT_FLAG,     /* bool */
 	OPT_STRING,   /* const char * */
-	OPT_FILE,     /* const char *, completed as a file name */
+	OPT_FILE,     /* const char *, completed as a file name; it is written to */
+	OPT_INPUT,    /* const char *, completed as a file name; it is read */
 	OPT_DURATION, /* int64_t ns */
 	OPT_INT,      /* int64_t >= 0 */
 	OPT_WORD,     /* int: index in words */

@@ -70,14 +70,15 @@ static void headline(struct block *k)
 	const struct report *r = k->r;
 
 	buf_adds(k->b, "tocsin: ");
-	say_paint(k->b, k->t, outcome_paint(r->outcome), outcome_title(r->outcome));
+	const char *title = r->outcome == OUTCOME_NONE && r->evidence ? r->evidence : outcome_title(r->outcome);
+	say_paint(k->b, k->t, outcome_paint(r->outcome), title);
 	if (r->summary && *r->summary) {
 		buf_adds(&rest, TR(": ", "："));
 		say_clean(&rest, span_of(r->summary));
 	}
 	say_end(&rest, r);
 	if (k->t->tty)
-		say_wrap(k->b, buf_view(&rest), 8 + text_width(span_of(outcome_title(r->outcome))), 2, k->width);
+		say_wrap(k->b, buf_view(&rest), 8 + text_width(span_of(title)), 2, k->width);
 	else
 		buf_span(k->b, buf_view(&rest));
 	buf_addc(k->b, '\n');
@@ -170,6 +171,17 @@ static void fault_row(struct block *k, const struct finding *f)
 		say_row(k, TR("owner", "负责人"), buf_view(&all));
 }
 
+/* Of a service: how often, and where more of it is. */
+static void seen_row(struct block *k, const struct finding *f)
+{
+	if (f->count > 1) {
+		label(k, TR("seen", "次数"));
+		buf_addf(k->b, TR("%lld times\n", "%lld 次\n"), (long long)f->count);
+	}
+	if (f->snapshot)
+		say_row(k, TR("snapshot", "快照"), span_of(f->snapshot));
+}
+
 static void primary(struct block *k, const struct finding *f)
 {
 	CLEANUP(buf_free) struct buf where = { 0 };
@@ -189,6 +201,7 @@ static void primary(struct block *k, const struct finding *f)
 		say_row(k, TR("said", "内容"), f->message);
 	excerpt(k, f->excerpt);
 	places(k, f);
+	seen_row(k, f);
 	fault_row(k, f);
 	advice_row(k, f);
 }
@@ -211,8 +224,12 @@ static void also(struct block *k, const struct finding *f)
 		buf_span(&text, span_head(f->message, 300));
 	else
 		buf_adds(&text, tx(cause_table[f->cause].mean));
+	if (f->count > 1)
+		buf_addf(&text, TR(", %lld times", "，%lld 次"), (long long)f->count);
 	if (f->fault.said)
 		buf_addf(&text, TR(" (%s)", "（%s）"), f->fault.said);
+	if (f->snapshot)
+		buf_addf(&text, TR("; snapshot %s", "；快照 %s"), f->snapshot);
 	say_row(k, TR("also", "另有"), buf_view(&text));
 }
 

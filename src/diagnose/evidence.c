@@ -342,6 +342,8 @@ enum cause crash_cause(const struct crash *c, bool in_test)
 		if (span_find(value, fatals[i].text) != SPAN_NONE)
 			return fatals[i].cause;
 	}
+	if (c->kind == CRASH_SIGNAL && c->sent && strcmp(c->signal, "SIGQUIT") != 0) /* no fault of any code's */
+		return !strcmp(c->signal, "SIGABRT") ? CAUSE_PROC_SIGNAL : CAUSE_GO_FATAL;
 	if (c->kind == CRASH_SIGNAL)
 		return !strcmp(c->signal, "SIGSEGV") || !strcmp(c->signal, "SIGBUS") || !strcmp(c->signal, "SIGABRT") ?
 			       CAUSE_GO_CGO_CRASH : CAUSE_PROC_SIGNAL;

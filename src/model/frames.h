@@ -22,4 +22,5 @@ struct frame {
 size_t frames_read(struct span excerpt, struct frame ret[FRAMES_MAX]);
 /* "example.com/m.(*T[...]).Run.func"; of package main with the file's name, for every program has a main.main. */
 void frame_name(const struct frame *f, struct buf *ret);
+bool frame_is_own(struct span func, struct span file);
 #endif

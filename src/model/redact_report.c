@@ -85,6 +85,7 @@ static void redact_finding(struct pass *p, struct finding *f)
 	redact_argv(p, &f->command);
 	redact_list(p, &f->owners);
 	redact_string(p, &f->fault.said);
+	redact_string(p, &f->snapshot);
 }
 
 static void redact_times(struct pass *p, struct named_time *t, size_t n)

@@ -37,6 +37,8 @@ const char *outcome_title(enum outcome o)
 
 bool list_add(struct arena *mem, struct list *l, const char *text)
 {
+	if (!text) /* there was no memory for it */
+		return false;
 	for (size_t i = 0; i < l->n; i++) {
 		if (!strcmp(l->v[i], text))
 			return true;
@@ -354,6 +356,10 @@ static void put_finding(struct json_out *j, const struct finding *f, bool whole)
 	json_close(j, ']');
 	put_span(j, "advice", f->advice);
 	put_places(j, f);
+	if (f->count)
+		put_count(j, "count", f->count);
+	if (f->snapshot)
+		put_str(j, "snapshot", f->snapshot);
 	if (whole) {
 		put_list(j, "owners", &f->owners);
 		put_fault(j, &f->fault);

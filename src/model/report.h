@@ -96,6 +96,8 @@ struct finding {
 	struct list owners;            /* "@team" */
 	char fingerprint[34];          /* empty: none, as without a store */
 	struct fault_ref fault;
+	int64_t count;                 /* how often it was seen in this run; 0: that was not counted */
+	const char *snapshot;          /* the folder with what was kept of that moment; NULL: none */
 };
 
 struct attempt {
@@ -192,6 +194,7 @@ struct report {
 	enum cause cause;
 	int exit_code;          /* what tocsin returns */
 	const char *summary;
+	const char *evidence;   /* what was judged, when that is no log and no run: "CPU profile"; NULL; not part of the JSON */
 
 	struct test_counts tests;
 	struct finding *findings;
@@ -218,7 +221,7 @@ struct report {
 	bool tree_known;
 };
 
-bool list_add(struct arena *mem, struct list *l, const char *text); /* text is kept, not copied; no duplicates */
+bool list_add(struct arena *mem, struct list *l, const char *text); /* text is kept, not copied; no duplicates; NULL is not added */
 struct finding *report_add(struct report *r); /* a zeroed one; NULL: no memory. Pointers into findings move */
 /*
  * A finding of a check, with its cause's severity and classes and this message, to be filled in further. NULL: no memory, and

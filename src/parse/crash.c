@@ -126,7 +126,8 @@ static bool is_std(struct span func, struct span file)
 	first = span_cut(&first, '/');
 	if (span_eq(pkg, S("runtime")) || span_starts(pkg, S("runtime/")))
 		return true;
-	return is_std_word(first) && (folder_is(file, pkg) || folder_is(file, S("runtime")));
+	return is_std_word(first) && (folder_is(file, pkg) || folder_is(file, S("runtime")) ||
+				      span_find(file, S("/src/runtime/internal/")) != SPAN_NONE);
 }
 
 static bool is_own(struct span func, struct span file)
@@ -317,6 +318,11 @@ static void show_now(struct crash *c)
 {
 	int rank = rank_now(c);
 
+	if (c->takes_over && c->now.n_frames) {
+		c->takes_over = false;
+		c->chosen = true;
+		c->rank = rank;
+	}
 	if (!c->chosen && (c->locked || rank <= c->rank))
 		return;
 	c->chosen = true;
@@ -335,7 +341,7 @@ static bool may_show(const struct crash *c)
 {
 	int best = c->kind == CRASH_TIMEOUT ? RANK_TEST : RANK_OWN;
 
-	return c->chosen || (!c->locked && c->rank < best);
+	return c->chosen || c->takes_over || (!c->locked && c->rank < best);
 }
 
 static size_t text_max(const struct crash *c)
@@ -349,6 +355,8 @@ static void goroutine_start(struct crash *c, int rank, int64_t id, struct span s
 
 	c->locked |= only_one;
 	c->chosen = false;
+	/* Before Go 1.23 a value may hold such lines; of the real ones only the first is running and has frames. */
+	c->takes_over = only_one && span_starts(status, S("running"));
 	if (may_show(c)) {
 		stack_start(&c->now, rank, id, status, line);
 		show_now(c);
@@ -414,6 +422,8 @@ static void note_runtime(struct crash *c, struct span line)
 {
 	if (span_find(line, S("cgo execution")) != SPAN_NONE)
 		c->cgo = true;
+	if (c->kind == CRASH_SIGNAL && span_starts(line, S("PC=")))
+		c->sent = span_ends(line, S(" sigcode=0")) || span_find(line, S(" sigcode=0 ")) != SPAN_NONE;
 }
 
 /* A value of several lines: indented since Go 1.23, raw before. */
@@ -529,6 +539,11 @@ static bool feed_frame(struct crash *c, const struct goline *g, struct span line
 			return true;
 		if (is_foreign(g) || !odd_function(line, &func))
 			return false;
+	}
+	if (c->kind == CRASH_PANIC && c->goroutines == 1 && !c->now.n_frames && !c->now.open &&
+	    (span_eq(func, S("runtime/debug.Stack")) || span_eq(func, S("runtime/debug.PrintStack")))) {
+		c->kind = CRASH_NONE; /* somebody who recovered it printed it in the runtime's words */
+		return false;
 	}
 	note_cgo(c, func);
 	if (may_show(c))

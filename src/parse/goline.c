@@ -1,6 +1,7 @@
 #include "parse/goline.h"
 
 #include "base/mem.h"
+#include "parse/goframe.h"
 
 struct rule {
 	struct span prefix;
@@ -184,28 +185,6 @@ static bool read_frame_place(struct span s, struct goline *g)
 
 /* ---- frames: pkg.Func(args) ---- */
 
-/* The length of the function's name: up to the first '(' that does not follow a '.', brackets whole. 0: none. */
-static size_t func_length(struct span s)
-{
-	int brackets = 0;
-	bool dot = false;
-
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-		if (c == '[' || c == ']')
-			brackets += c == '[' ? 1 : -1;
-		else if (brackets > 0)
-			continue;
-		else if (c == '.')
-			dot = true;
-		else if (c == '(' && (!i || s.p[i - 1] != '.'))
-			return dot || (i == 5 && !memcmp(s.p, "panic", 5)) ? i : 0;
-		else if ((unsigned char)c <= ' ' || memchr(",;:=\"'<>{}!?&|", c, 14))
-			return 0;
-	}
-	return 0;
-}
-
 static bool is_args(struct span a) /* what stands between the parentheses */
 {
 	for (size_t i = 0; i < a.n; i++) {
@@ -219,7 +198,7 @@ static bool read_frame(struct span s, struct goline *g)
 {
 	if (s.n < 3 || s.p[s.n - 1] != ')' || !(is_alnum(s.p[0]) || s.p[0] == '_' || (s.p[0] & 0x80)))
 		return false;
-	size_t n = func_length(s);
+	size_t n = goframe_func_length(s);
 	if (!n || !is_args((struct span){ s.p + n + 1, s.n - n - 2 }))
 		return false;
 	g->kind = LINE_FRAME;
@@ -429,23 +408,12 @@ static bool read_signal_info(struct span rest, struct goline *g) /* "SIGSEGV: se
 
 static bool read_goroutine(struct span rest, struct goline *g) /* "7 gp=0x… [running, locked to thread]:" */
 {
-	size_t open = span_chr(rest, '['), close = span_chr(rest, ']');
-	struct span r = rest;
+	struct goheader h;
 
-	g->number = 0;
-	if (!r.n || !is_digit(r.p[0]))
+	if (!goheader_read((struct span){ rest.p - 10, rest.n + 10 }, &h))
 		return false;
-	while (r.n && is_digit(r.p[0])) {
-		g->number = g->number < INT64_MAX / 16 ? g->number * 10 + (r.p[0] - '0') : g->number;
-		r = span_from(r, 1);
-	}
-	if (!r.n || r.p[0] != ' ' || open == SPAN_NONE || close == SPAN_NONE || close < open)
-		return false;
-	if ((open != rest.n - r.n + 1 && !span_starts(r, S(" gp="))) || rest.p[rest.n - 1] != ':')
-		return false;
-	if (close + 2 != rest.n && !span_starts(span_from(rest, close + 1), S(" {"))) /* labels */
-		return false;
-	g->text = (struct span){ rest.p + open + 1, close - open - 1 };
+	g->number = h.id;
+	g->text = h.whole;
 	return true;
 }
 

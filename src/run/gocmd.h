@@ -54,6 +54,12 @@ const char *gocmd_setting(struct arena *mem, const char *name);
  * without it.
  */
 struct overlay;
+/*
+ * --goroutines: the same for package testing, which then looks for what a test binary leaves behind (of go test only). Which of
+ * them the next overlay_open is for; OVERLAY_PANICS without a word.
+ */
+enum { OVERLAY_PANICS = 1, OVERLAY_GOROUTINES = 2 };
+void overlay_want(unsigned what);
 /* Called before the overlay of this version is compiled for the first time, which takes a while. May be NULL. */
 typedef void overlay_slow_fn(void *ctx, const char *version);
 int overlay_open(struct arena *mem, const struct argv *argv, overlay_slow_fn *slow, void *ctx, struct argv *ret_argv,

@@ -30,9 +30,17 @@ struct slow { /* who is told that it will take a while */
 	void *ctx;
 };
 
+static unsigned wanted = OVERLAY_PANICS; /* of the command line at hand */
+
+void overlay_want(unsigned what)
+{
+	wanted = what;
+}
+
 static int cannot(struct err *e, int code, const char *why)
 {
-	return err_set(e, code, TR("cannot make panics visible: %s", "无法让 panic 可见：%s"), why);
+	return err_set(e, code, wanted & OVERLAY_PANICS ? TR("cannot make panics visible: %s", "无法让 panic 可见：%s") :
+							  TR("cannot look for goroutines that are left: %s", "无法查找遗留的 goroutine：%s"), why);
 }
 
 static int wrap(struct err *e, int r)
@@ -47,7 +55,7 @@ static int wrap(struct err *e, int r)
 
 static bool is_wanted(const struct gocmd *c)
 {
-	return c->is_go && c->sub && (c->is_test || strcmp(c->sub, "run") == 0);
+	return c->is_go && c->sub && (c->is_test || (wanted & OVERLAY_PANICS && strcmp(c->sub, "run") == 0));
 }
 
 /* Refuse what would not work, or would put a changed runtime into a program that is kept. */
@@ -58,7 +66,8 @@ static int refuse(struct arena *mem, const struct gocmd *c, struct err *e)
 	if (!is_wanted(c))
 		return cannot(e, EINVAL, c->sub && strcmp(c->sub, "test") == 0 ?
 			TR("this go test runs no tests (-c, -list, -n)", "该 go test 不运行测试（-c、-list、-n）") :
-			TR("the command is not a go test or go run", "该命令不是 go test 或 go run"));
+			wanted & OVERLAY_PANICS ? TR("the command is not a go test or go run", "该命令不是 go test 或 go run") :
+						  TR("the command is not a go test", "该命令不是 go test"));
 	if (c->has_overlay || (goflags && strstr(goflags, "-overlay")))
 		return cannot(e, EINVAL, TR("-overlay is in use already, on the command line or in GOFLAGS",
 					    "命令行或 GOFLAGS 已经使用了 -overlay"));
@@ -115,15 +124,19 @@ static int make_text(const char *root, const char *file, struct buf *ret, struct
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < ARRAY_LEN(overlay_edits); i++) {
-		if (strcmp(overlay_edits[i].file, file) == 0 && !edit_text(ret, &overlay_edits[i]))
+		if (overlay_edits[i].of & wanted && strcmp(overlay_edits[i].file, file) == 0 && !edit_text(ret, &overlay_edits[i]))
 			return err_set(e, ENOTSUP, TR("this Go version is not known: nothing like '%s' in '%s'",
 						      "不认识这个 Go 版本：找不到“%s”，文件为“%s”"),
 				       overlay_edits[i].region + 1, path.p);
 	}
 	if (strcmp(file, "runtime/panic.go") == 0)
 		add_hook(ret);
-	if (strcmp(file, "testing/testing.go") == 0)
+	if (strcmp(file, "testing/testing.go") == 0 && wanted & OVERLAY_PANICS)
 		buf_adds(ret, overlay_testing);
+	if (strcmp(file, "testing/testing.go") == 0 && wanted & OVERLAY_GOROUTINES)
+		buf_adds(ret, overlay_leaks);
+	if (strcmp(file, "os/proc.go") == 0)
+		buf_adds(ret, overlay_os);
 	return ret->bad ? err_set(e, ENOMEM, TR("out of memory", "内存不足")) : 0;
 }
 
@@ -141,7 +154,7 @@ static uint64_t texts_hash(const struct overlay_text *t, const struct gotool *to
 {
 	uint64_t h = span_hash(span_of(tool->root)) * 31 + span_hash(span_of(tool->version));
 
-	for (size_t i = 0; i < ARRAY_LEN(t->b); i++)
+	for (size_t i = 0; i < ARRAY_LEN(t->b); i++) /* empty, when it is not changed */
 		h = h * 0x9e3779b97f4a7c15u + span_hash(buf_view(&t->b[i]));
 	return h;
 }
@@ -166,10 +179,12 @@ static int write_files(const char *dir, const struct overlay_text *t, const char
 	json_key(&out, "Replace");
 	json_open(&out, '{');
 	for (size_t i = 0; i < ARRAY_LEN(overlay_files); i++) {
+		if (!(overlay_files[i].of & wanted))
+			continue;
 		buf_clear(&from);
 		buf_clear(&to);
-		buf_addf(&from, "%s/src/%s", root, overlay_files[i]);
-		path_join(&to, dir, strrchr(overlay_files[i], '/') + 1);
+		buf_addf(&from, "%s/src/%s", root, overlay_files[i].name);
+		path_join(&to, dir, overlay_files[i].kept);
 		if (from.bad || to.bad)
 			return err_set(e, ENOMEM, TR("out of memory", "内存不足"));
 		int r = keep_file(to.p, buf_view(&t->b[i]), e);
@@ -218,7 +233,7 @@ static int try_compile(const char *dir, const char *json, const struct gotool *t
 	(void)lock; /* held until the end */
 	if (access(mark.p, F_OK) == 0)
 		return 0;
-	const char *const args[] = { go.p, "build", flag.p, "runtime", "testing", NULL };
+	const char *const args[] = { go.p, "build", flag.p, "runtime", "testing", NULL }; /* os is below testing */
 	const struct gotool_call call = { .path = access(go.p, X_OK) == 0 ? go.p : t->path, .args = args, .env = env,
 					  .dir = dir, .limit = TRY_LIMIT, .want_stderr = true };
 	if (gotool_ask(&call, &out, &why) < 0)
@@ -235,12 +250,12 @@ static uint64_t stat_hash(const struct gotool *t)
 	CLEANUP(buf_free) struct buf path = { 0 };
 	struct stat st;
 
-	h = h * 31 + span_hash(span_of(overlay_hook)) + span_hash(span_of(overlay_testing));
+	h = h * 31 + span_hash(span_of(overlay_hook)) + span_hash(span_of(overlay_testing)) + span_hash(span_of(overlay_leaks)) + wanted;
 	for (size_t i = 0; i < ARRAY_LEN(overlay_edits); i++)
 		h = h * 31 + span_hash(span_of(overlay_edits[i].with)) + span_hash(span_of(overlay_edits[i].find));
 	for (size_t i = 0; i < ARRAY_LEN(overlay_files); i++) {
 		buf_clear(&path);
-		buf_addf(&path, "%s/src/%s", t->root, overlay_files[i]);
+		buf_addf(&path, "%s/src/%s", t->root, overlay_files[i].name);
 		if (path.bad || stat(path.p, &st) < 0)
 			return 0;
 		const int64_t what[] = { (int64_t)st.st_dev, (int64_t)st.st_ino, st.st_size, st.st_mtim.tv_sec,
@@ -254,13 +269,14 @@ static uint64_t stat_hash(const struct gotool *t)
 static bool is_whole(const char *dir)
 {
 	CLEANUP(buf_free) struct buf path = { 0 };
-	static const char *const more[] = { "/overlay.json", "/compiles" };
+	static const char *const more[] = { "overlay.json", "compiles" };
 
 	for (size_t i = 0; i < ARRAY_LEN(overlay_files) + ARRAY_LEN(more); i++) {
-		const char *name = i < ARRAY_LEN(more) ? more[i] : strrchr(overlay_files[i - ARRAY_LEN(more)], '/');
+		const struct overlay_file *file = i < ARRAY_LEN(more) ? NULL : &overlay_files[i - ARRAY_LEN(more)];
+		if (file && !(file->of & wanted))
+			continue;
 		buf_clear(&path);
-		buf_adds(&path, dir);
-		buf_adds(&path, name);
+		path_join(&path, dir, file ? file->kept : more[i]);
 		if (path.bad || access(path.p, R_OK) < 0)
 			return false;
 	}
@@ -301,8 +317,10 @@ static int make_dir(const struct gotool *t, const struct buf *base, struct slow 
 	CLEANUP(texts_free) struct overlay_text text = { 0 };
 	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(overlay_files) && r == 0; i++)
-		r = make_text(t->root, overlay_files[i], &text.b[i], e);
+	for (size_t i = 0; i < ARRAY_LEN(overlay_files) && r == 0; i++) {
+		if (overlay_files[i].of & wanted)
+			r = make_text(t->root, overlay_files[i].name, &text.b[i], e);
+	}
 	if (r < 0)
 		return r;
 	/* _: where the cache is kept within a module, ./... must not find Go files there. */
@@ -456,6 +474,8 @@ int overlay_open(struct arena *mem, const struct argv *argv, overlay_slow_fn *sl
 	if (!o)
 		return cannot(e, ENOMEM, TR("out of memory", "内存不足"));
 	r = make_record(o, e);
+	if (r == 0) /* what a shim will read */
+		r = record_line(o->record, "S", wanted == OVERLAY_PANICS ? "1" : wanted == OVERLAY_GOROUTINES ? "2" : "3", e);
 	if (r == 0 && !inside)
 		r = with_overlay(mem, &ordered, &c, &tool, (struct slow){ slow, ctx }, o->record, &changed, e);
 	*ret_env = r < 0 ? NULL : arena_printf(mem, "TOCSIN_PANICS=%s", o->record);
@@ -503,11 +523,22 @@ static int nested_argv(struct arena *mem, const char *path, const struct argv *g
 	return r < 0 ? wrap(e, r) : 1;
 }
 
+/* "S\t2\n" is the record's first line. */
+static void read_wanted(const char *record)
+{
+	CLEANUP(fd_close) int fd = open(record, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	char head[4];
+
+	if (fd >= 0 && read(fd, head, sizeof(head)) == sizeof(head) && head[0] == 'S' && head[2] >= '1' && head[2] <= '3')
+		wanted = (unsigned)(head[2] - '0');
+}
+
 int overlay_nested(struct arena *mem, const char *path, char *const *argv, const char *record, overlay_slow_fn *slow,
 		   void *ctx, char ***ret, struct err *e)
 {
 	struct argv given = { 0 }, changed = { 0 };
 
+	read_wanted(record);
 	while (argv[given.n])
 		given.n++;
 	given.v = arena_alloc(mem, (given.n + 1) * sizeof(*given.v));
@@ -526,10 +557,12 @@ int overlay_nested(struct arena *mem, const char *path, char *const *argv, const
 
 int overlay_take(struct overlay *o, const char *no_shim, struct judge *j, struct err *e)
 {
+	if (wanted & OVERLAY_GOROUTINES)
+		leaks_take(o->record, j);
 	int r = panics_take(o->record, j, e);
 
 	if (r == 0)
-		return cannot(e, ENOENT, no_shim ? no_shim : TR("no go test or go run was called through PATH",
+		return cannot(e, ENOENT, no_shim ? no_shim : wanted == OVERLAY_GOROUTINES ? TR("no go test was called through PATH", "没有通过 PATH 调用 go test") : TR("no go test or go run was called through PATH",
 								"没有通过 PATH 调用 go test 或 go run"));
 	return r < 0 ? r : 0;
 }

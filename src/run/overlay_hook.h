@@ -286,7 +286,10 @@ static const char overlay_hook[] =
 "}\n";
 
 /* What goes into the sources, each on its own line's end so that no line number moves. */
+enum { OF_PANICS = 1, OF_GOROUTINES = 2 }; /* as OVERLAY_PANICS and OVERLAY_GOROUTINES */
+
 struct overlay_edit {
+	unsigned of;        /* what it is for */
 	const char *file;   /* below GOROOT/src */
 	const char *region; /* the edit is made behind this text… */
 	const char *find;   /* …at the first of these */
@@ -294,25 +297,167 @@ struct overlay_edit {
 };
 
 static const struct overlay_edit overlay_edits[] = {
-	{ "runtime/panic.go", "\nfunc gopanic(e any) {", "p.arg = e\n", "p.arg = e; tocsinPanic(&p)\n" },
-	{ "runtime/panic.go", "\nfunc gopanic(e any) {", "preprintpanics(", "tocsinFatal(gp._panic); preprintpanics(" },
-	{ "runtime/panic.go", "\nfunc gorecover(", "p.recovered = true\n", "p.recovered = true; tocsinRecovered(p)\n" },
-	{ "runtime/runtime2.go", "\ntype _panic struct {", "\n}", "\n\ttocsin uintptr }" },
-	{ "runtime/runtime2.go", "\ntype g struct {", "\n}", "\n\ttocsinTest string; tocsinFn uintptr }" },
-	{ "runtime/proc.go", "\nfunc newproc1(", "newg.gopc = callerpc\n",
+	{ OF_PANICS, "runtime/panic.go", "\nfunc gopanic(e any) {", "p.arg = e\n", "p.arg = e; tocsinPanic(&p)\n" },
+	{ OF_PANICS, "runtime/panic.go", "\nfunc gopanic(e any) {", "preprintpanics(", "tocsinFatal(gp._panic); preprintpanics(" },
+	{ OF_PANICS, "runtime/panic.go", "\nfunc gorecover(", "p.recovered = true\n", "p.recovered = true; tocsinRecovered(p)\n" },
+	{ OF_PANICS, "runtime/runtime2.go", "\ntype _panic struct {", "\n}", "\n\ttocsin uintptr }" },
+	{ OF_PANICS, "runtime/runtime2.go", "\ntype g struct {", "\n}", "\n\ttocsinTest string; tocsinFn uintptr }" },
+	{ OF_PANICS, "runtime/proc.go", "\nfunc newproc1(", "newg.gopc = callerpc\n",
 	  "newg.gopc = callerpc; newg.tocsinTest, newg.tocsinFn = callergp.tocsinTest, callergp.tocsinFn\n" },
-	{ "testing/testing.go", "\nimport (", "\n", " _ \"unsafe\"\n" },
-	{ "testing/testing.go", "\nfunc tRunner(t *T, fn func(t *T)) {", "\n", "; tocsinHook(t.name, fn)\n" },
-	{ "testing/fuzz.go", "\nfunc fRunner(f *F, fn func(*F)) {", "\n", "; tocsinHook(f.name, fn)\n" },
-	{ "testing/benchmark.go", "\nfunc (b *B) runN(n int) {", "\n", "; tocsinHook(b.name, b.benchFunc)\n" },
+	{ OF_PANICS, "testing/testing.go", "\nimport (", "\n", " _ \"unsafe\"\n" },
+	{ OF_PANICS, "testing/testing.go", "\nfunc tRunner(t *T, fn func(t *T)) {", "\n", "; tocsinHook(t.name, fn)\n" },
+	{ OF_PANICS, "testing/fuzz.go", "\nfunc fRunner(f *F, fn func(*F)) {", "\n", "; tocsinHook(f.name, fn)\n" },
+	{ OF_PANICS, "testing/benchmark.go", "\nfunc (b *B) runN(n int) {", "\n", "; tocsinHook(b.name, b.benchFunc)\n" },
+	{ OF_GOROUTINES, "testing/testing.go", "\nfunc (m *M) Run() (code int) {", "\n", "; tocsinStart(m)\n" },
+	{ OF_GOROUTINES, "testing/testing.go", "\nfunc (m *M) Run() (code int) {", "code = m.exitCode\n", "code = m.exitCode; tocsinRan = true\n" },
+	{ OF_GOROUTINES, "testing/testing.go", "\nfunc tRunner(t *T, fn func(t *T)) {", "\n", "; tocsinTest(t.name)\n" },
+	{ OF_GOROUTINES, "os/proc.go", "\nfunc Exit(code int) {", "\n", " if f := TocsinAtExit; f != nil { TocsinAtExit = nil; f() }\n" },
 };
 
-static const char *const overlay_files[] = {
-	"runtime/panic.go", "runtime/runtime2.go", "runtime/proc.go", "testing/testing.go", "testing/fuzz.go",
-	"testing/benchmark.go",
+struct overlay_file {
+	unsigned of;
+	const char *name, *kept; /* kept: its name in our cache */
+};
+static const struct overlay_file overlay_files[] = {
+	{ OF_PANICS, "runtime/panic.go", "panic.go" }, { OF_PANICS, "runtime/runtime2.go", "runtime2.go" }, { OF_PANICS, "runtime/proc.go", "proc.go" },
+	{ OF_PANICS | OF_GOROUTINES, "testing/testing.go", "testing.go" }, { OF_PANICS, "testing/fuzz.go", "fuzz.go" },
+	{ OF_PANICS, "testing/benchmark.go", "benchmark.go" }, { OF_GOROUTINES, "os/proc.go", "os_proc.go" },
 };
 
 static const char overlay_testing[] =
 "\n//go:linkname tocsinHook runtime.tocsinHook\n"
 "var tocsinHook func(name string, fn any)\n";
+
+/*
+ * --goroutines: at os.Exit, when M.Run has returned, package testing looks at what is left, with goleak's exceptions and its
+ * patience (20 looks, from 1 us apart to 100 ms). One record a test binary, in one write:
+ *
+ *   Q pid package count text      of the text, as the runtime prints it: "@TestName" before a goroutine that this test's started
+ *
+ * Names of tests are not kept under -race: the lock would order what the race detector is to see unordered.
+ */
+static const char overlay_leaks[] =
+"\n"
+"var tocsinRan bool\n"
+"var tocsinPath, tocsinPackage string\n"
+"var tocsinMu sync.Mutex\n"
+"var tocsinTests map[string]string\n"
+"\n"
+"func tocsinStart(m *M) {\n"
+"	tocsinPath, tocsinPackage = os.Getenv(\"TOCSIN_PANICS\"), m.deps.ImportPath()\n"
+"	tocsinRan = false\n"
+"	if tocsinPath != \"\" {\n"
+"		os.TocsinAtExit = tocsinLeaks\n"
+"	}\n"
+"}\n"
+"\n"
+"func tocsinTest(name string) {\n"
+"	if tocsinPath == \"\" || name == \"\" || race.Enabled {\n"
+"		return\n"
+"	}\n"
+"	var b [40]byte\n"
+"	s := strings.TrimPrefix(string(b[:runtime.Stack(b[:], false)]), \"goroutine \")\n"
+"	if i := strings.IndexByte(s, ' '); i > 0 {\n"
+"		tocsinMu.Lock()\n"
+"		if tocsinTests == nil {\n"
+"			tocsinTests = map[string]string{}\n"
+"		}\n"
+"		if len(tocsinTests) < 100000 {\n"
+"			tocsinTests[s[:i]] = name\n"
+"		}\n"
+"		tocsinMu.Unlock()\n"
+"	}\n"
+"}\n"
+"\n"
+"func tocsinKnown(g string) bool {\n"
+"	head, rest := g, \"\"\n"
+"	if i := strings.IndexByte(g, '\\n'); i >= 0 {\n"
+"		head, rest = g[:i], g[i+1:]\n"
+"	}\n"
+"	state := \"\"\n"
+"	if i := strings.Index(head, \" [\"); i >= 0 {\n"
+"		state = head[i+2:]\n"
+"	}\n"
+"	starts := func(names ...string) bool {\n"
+"		for _, n := range names {\n"
+"			if strings.HasPrefix(rest, n+\"(\") {\n"
+"				return true\n"
+"			}\n"
+"		}\n"
+"		return false\n"
+"	}\n"
+"	switch {\n"
+"	case strings.HasPrefix(state, \"chan receive\") && starts(\"testing.RunTests\", \"testing.(*T).Run\", \"testing.(*T).Parallel\", \"testing.runFuzzing\", \"testing.runFuzzTests\"):\n"
+"		return true\n"
+"	case strings.HasPrefix(state, \"syscall\") && strings.Contains(rest, \"runtime.goexit\"):\n"
+"		return true\n"
+"	case starts(\"os/signal.signal_recv\", \"os/signal.loop\"), strings.Contains(rest, \"runtime.ensureSigM\"), strings.Contains(rest, \"runtime.ReadTrace(\"):\n"
+"		return true\n"
+"	}\n"
+"	return false\n"
+"}\n"
+"\n"
+"func tocsinLeft() (left []string) {\n"
+"	b := make([]byte, 256<<10)\n"
+"	for {\n"
+"		n := runtime.Stack(b, true)\n"
+"		if n < len(b) || len(b) >= 64<<20 {\n"
+"			b = b[:n]\n"
+"			break\n"
+"		}\n"
+"		b = make([]byte, 2*len(b))\n"
+"	}\n"
+"	for i, g := range strings.Split(strings.TrimSuffix(string(b), \"\\n\"), \"\\n\\n\") {\n"
+"		if i > 0 && !tocsinKnown(g) {\n"
+"			left = append(left, g)\n"
+"		}\n"
+"	}\n"
+"	return left\n"
+"}\n"
+"\n"
+"func tocsinLeaks() {\n"
+"	if tocsinPath == \"\" || !tocsinRan {\n"
+"		return\n"
+"	}\n"
+"	var left []string\n"
+"	for i, wait := 0, time.Microsecond; i < 20; i++ {\n"
+"		if left = tocsinLeft(); len(left) == 0 {\n"
+"			return\n"
+"		}\n"
+"		time.Sleep(wait)\n"
+"		if wait *= 2; wait > 100*time.Millisecond {\n"
+"			wait = 100 * time.Millisecond\n"
+"		}\n"
+"	}\n"
+"	var text strings.Builder\n"
+"	for _, g := range left {\n"
+"		if text.Len() > 1<<20 {\n"
+"			break\n"
+"		}\n"
+"		if i := strings.LastIndex(g, \" in goroutine \"); i >= 0 {\n"
+"			id := g[i+14:]\n"
+"			if n := strings.IndexByte(id, '\\n'); n >= 0 {\n"
+"				id = id[:n]\n"
+"			}\n"
+"			tocsinMu.Lock()\n"
+"			if name := tocsinTests[id]; name != \"\" {\n"
+"				text.WriteString(\"@\" + name + \"\\n\")\n"
+"			}\n"
+"			tocsinMu.Unlock()\n"
+"		}\n"
+"		text.WriteString(g + \"\\n\\n\")\n"
+"	}\n"
+"	f, err := os.OpenFile(tocsinPath, os.O_WRONLY|os.O_APPEND, 0)\n"
+"	if err != nil {\n"
+"		return\n"
+"	}\n"
+"	clean := strings.NewReplacer(\"\\\\\", \"\\\\\\\\\", \"\\n\", \"\\\\x0a\", \"\\t\", \"\\\\x09\", \"\\r\", \"\\\\x0d\")\n"
+"	io.WriteString(f, \"Q\\t\"+strconv.Itoa(os.Getpid())+\"\\t\"+clean.Replace(tocsinPackage)+\"\\t\"+strconv.Itoa(len(left))+\"\\t\"+clean.Replace(text.String())+\"\\t\\n\")\n"
+"	f.Close()\n"
+"}\n";
+
+static const char overlay_os[] =
+"\n"
+"// TocsinAtExit is called by Exit, once.\n"
+"var TocsinAtExit func()\n";
 #endif

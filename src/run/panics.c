@@ -51,8 +51,7 @@ static struct span field(struct span *line)
 	return span_cut(line, '\t');
 }
 
-/* \\ and \xNN; what is broken stays. */
-static struct span unescape(struct arena *mem, struct span s)
+struct span panics_unescape(struct arena *mem, struct span s)
 {
 	char *p = arena_str(mem, s);
 	size_t n = 0;
@@ -115,11 +114,11 @@ static void read_panic(struct reader *r, struct span line)
 	struct span id = field(&line), outer = field(&line);
 	p->same = span_eq(field(&line), S("1"));
 	p->outer = find_panic(r, pid, outer);
-	p->test = unescape(&r->mem, field(&line));
-	p->test_function = unescape(&r->mem, field(&line));
-	p->value = unescape(&r->mem, field(&line));
-	p->created = unescape(&r->mem, field(&line));
-	p->created_file = unescape(&r->mem, field(&line));
+	p->test = panics_unescape(&r->mem, field(&line));
+	p->test_function = panics_unescape(&r->mem, field(&line));
+	p->value = panics_unescape(&r->mem, field(&line));
+	p->created = panics_unescape(&r->mem, field(&line));
+	p->created_file = panics_unescape(&r->mem, field(&line));
 	p->created_line = field(&line);
 	p->cut = span_eq(field(&line), S("1"));
 	p->frames = line;
@@ -134,8 +133,8 @@ static void read_recovery(struct reader *r, struct span line)
 
 	if (!p)
 		return;
-	p->by = unescape(&r->mem, field(&line));
-	p->by_file = unescape(&r->mem, field(&line));
+	p->by = panics_unescape(&r->mem, field(&line));
+	p->by_file = panics_unescape(&r->mem, field(&line));
 	p->by_line = field(&line);
 }
 
@@ -177,8 +176,8 @@ static bool next_frame(struct reader *r, struct span *rest, struct frame *f)
 {
 	if (!rest->n)
 		return false;
-	f->function = unescape(&r->mem, field(rest));
-	f->file = unescape(&r->mem, field(rest));
+	f->function = panics_unescape(&r->mem, field(rest));
+	f->file = panics_unescape(&r->mem, field(rest));
 	f->line = field(rest);
 	f->offset = field(rest);
 	return f->function.n > 0;

@@ -9,4 +9,8 @@
  * at all was run with the overlay, nor was any refused.
  */
 int panics_take(const char *path, struct judge *j, struct err *e);
+/* What test binaries left behind, from the same file; before panics_take, which empties it. */
+void leaks_take(const char *path, struct judge *j);
+/* A field of a record: \\ and \xNN; what is broken stays. */
+struct span panics_unescape(struct arena *mem, struct span s);
 #endif

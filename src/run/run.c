@@ -111,6 +111,8 @@ static void child_event(struct run *x, const siginfo_t *si, const struct rusage 
 {
 	bool ended = si->si_code == CLD_EXITED || si->si_code == CLD_KILLED || si->si_code == CLD_DUMPED;
 
+	if (ended && x->service && service_child(x, si->si_pid))
+		return;
 	if (run_had(x, si->si_pid))
 		return;
 	if (ended)
@@ -195,7 +197,10 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *si)
 			stop_signal_group(x, sig);
 		break;
 	case SIGQUIT: case SIGUSR1: case SIGUSR2:
-		stop_signal_group(x, sig);
+		if (sig == SIGUSR1 && x->service)
+			service_demand(x);
+		else
+			stop_signal_group(x, sig);
 		break;
 	default: /* SIGPIPE, SIGTTIN, SIGTTOU: blocked, so that they do nothing to us */
 		break;
@@ -338,6 +343,8 @@ static int start_limits(struct run *x, struct err *e)
 		r = loop_timer(x->loop, x->began + c->stall / 4, 0, stop_stall, x, &x->stall, e);
 	if (r == 0 && c->network_stall)
 		r = loop_timer(x->loop, x->began + NSEC_PER_SEC / 4, 0, stop_quiet, x, &x->quiet_timer, e);
+	if (r == 0 && c->service)
+		r = service_begin(x, e);
 	if (r == 0 && c->tick)
 		r = loop_timer(x->loop, x->began + TICK_NSEC, TICK_NSEC, c->tick, c->ctx, NULL, e);
 	x->progress = x->began;
@@ -440,6 +447,8 @@ static int supervise(struct run *x, struct err *e)
 		}
 		if (r == 0)
 			r = loop_step(x->loop, e);
+		if (x->service)
+			service_step(x);
 		if (x->hurry && x->rung != RUNG_NONE)
 			stop_climb(x, RUNG_KILL);
 	}
@@ -477,6 +486,7 @@ static void finish(struct run *x, int failed)
 
 static void run_close(struct run *x)
 {
+	service_end(x);
 	pty_close(&x->pty);
 	terminal_close(&x->term);
 	relay_close(&x->relay);

@@ -26,7 +26,7 @@ int stop_scan(struct run *x, struct tree *t)
 	tree_add(t, in.v, in.n);
 	/* Orphans of children from before come to us too: the group tells them from those of the run. */
 	for (size_t i = 0; i < t->n; i++)
-		if (t->v[i].state != 'Z' && t->v[i].state != 'X' && (!exact || !x->n_old || pids_have(&in, t->v[i].pid)))
+		if (t->v[i].state != 'Z' && t->v[i].state != 'X' && !(getpid() == 1 && service_is_ours(t->v[i].pid)) && (!exact || !x->n_old || pids_have(&in, t->v[i].pid)))
 			t->v[kept++] = t->v[i];
 	t->n = kept;
 	return r;

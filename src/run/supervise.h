@@ -59,6 +59,7 @@ struct run {
 	struct watch *quiet_timer;
 	struct quiet quiet[QUIET_MAX];
 	int64_t quiet_looked;
+	struct service *service;   /* NULL: it is none */
 	int interrupts;
 	bool hurry;                /* asked to end while only left-overs are waited for */
 
@@ -97,6 +98,21 @@ void job_resume(struct run *x);                    /* we were continued: so is t
 void job_stop(struct run *x, int sig, int to_group, bool whole); /* stop the command, then ourselves */
 void job_typed(void *ctx);                         /* ^Z in a pty */
 void job_command_stopped(struct run *x, int sig);
+
+/* service.c */
+int service_begin(struct run *x, struct err *e);
+void service_step(struct run *x);                  /* after each step of the loop */
+void service_demand(struct run *x);
+bool service_child(struct run *x, int pid);        /* the end of a process of ours, not of the command's */
+bool service_is_ours(int pid);                     /* of this program's own: nobody is to end it */
+void service_end(struct run *x);                   /* waits for work, at most to its limit */
+
+/* health.c */
+struct health;
+typedef void health_fn(void *ctx, bool healthy, const char *answer);
+int health_open(struct loop *l, const char *url, int64_t time_ns, health_fn *fn, void *ctx, struct health **ret, struct err *e);
+void health_ask(struct health *h);                 /* a check that is under way goes on */
+void health_close(struct health *h);
 
 /* outcome.c */
 void outcome_note(struct run *x, int pid, int sig, const char *command);

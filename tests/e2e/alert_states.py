@@ -283,20 +283,25 @@ def judge_row(site, row, shown, state, wait, words):
 NOT_YET = ("it waits for a run that hands it over", "等待某次运行提供")
 
 
-def first_outcomes(site, names, seen):
-    """What each row came to at its first attempt: (row, what `alert show` says then)."""
+def first_outcomes(site, names, found):
+    """What each row came to at its first attempt."""
     for name, rows in site.rows().items():
         row = rows[0]
-        if name in names and name not in seen and row["state"] != "leased" and (row["state"] == OK or row["error"] and not row["error"].endswith(NOT_YET)):
-            seen[name] = (row, site.run("alert", "show", row["id"]).stdout)
-    return len(seen) == len(names)
+        if name in names and name not in found and row["state"] != "leased" and (row["state"] == OK or row["error"] and not row["error"].endswith(NOT_YET)):
+            found[name] = row
 
 
 def watch(site, names, seen, sent, seconds=75):
-    """Until each has an outcome; at most so long after all were sent."""
-    end = None
-    while (end is None or time.monotonic() < end) and not (os.path.exists(site.outbox) and first_outcomes(site, names, seen)):
-        time.sleep(0.1)
+    """Until each has an outcome, at most so long after all were sent: (row, what `alert show` says then). One is shown between two looks: some are tried again within a second."""
+    end, found = None, {}
+    while (end is None or time.monotonic() < end) and len(seen) < len(names):
+        if os.path.exists(site.outbox):
+            first_outcomes(site, names, found)
+        name = next((n for n in found if n not in seen), None)
+        if name:
+            seen[name] = (found[name], site.run("alert", "show", found[name]["id"]).stdout)
+        else:
+            time.sleep(0.1)
         if end is None and sent.is_set():
             end = time.monotonic() + PATIENCE * seconds
 

@@ -240,7 +240,7 @@ def killed(e):
         if not q["counts"]["pending"] and not q["counts"]["leased"]:
             break
         time.sleep(0.5)
-    check(alive >= ROUNDS * 0.9 and busy >= ROUNDS * 0.2, f"a deliverer was killed in {alive} of {ROUNDS} rounds, in {busy} with alerts under way")
+    check(alive >= ROUNDS * 0.6 and busy >= ROUNDS * 0.2, f"a deliverer was killed in {alive} of {ROUNDS} rounds, in {busy} with alerts under way")
     check({a["id"] for a in q["alerts"]} == set(owed) and q["counts"]["delivered"] == len(owed), f"all {len(owed)} alerts are there, and delivered", f"{q['counts']}\n{r.stderr[-400:]}")
     came = [i.decode() for x in seen(e, "/killed") for i in re.findall(rb'"id":\s*"([0-9A-Z]{26})"', x.body)]
     check(set(came) >= set(owed), "every one came", f"{len(set(owed) - set(came))} did not")

@@ -76,7 +76,7 @@ def test_help():
         check(all(re.search(rf"^  {re.escape(w)} ", text, re.M) and f"\\fB{w}\\fR" in man for w in ("0", "1", "124", "125", "126", "127", "128+n")),
               f"help run and the manual have one table of exit statuses ({lang})", text)
     flags = re.findall(r"--[a-z-]+", run("help", "run")[1].split("While a run lasts")[0])
-    later = ["service", "trace", "snapshot", "require-active"]
+    later = ["trace", "snapshot", "require-active"]
     check(not [f for f in later if f"--{f}" in flags], "help does not list flags of later versions", flags)
     for flag in later:
         for args in ([f"--{flag}"], [f"--{flag}=x"]):

@@ -131,7 +131,8 @@ def name_rows():
     row("GOAWAY", "mod.connect", "T", sides["prepare"], once=sides["once"], says=["GOAWAY", MOD])
     row("the TLS handshake hangs", "mod.timeout", "TM", listen("tls-hang"), says=["TLS handshake timeout"], slow=True)
     lasting("no HTTP at all", "mod.proxy", "CM", ZIP, "garbage", says=["malformed HTTP", "GET-URL"], advice=["GOPROXY"])
-    row("another protocol on that port", "mod.proxy", "CM", listen("ssh"), says=["malformed HTTP"])
+    # "malformed HTTP response", or, where the greeting is there before the question, "readLoopPeekFailLocked"
+    row("another protocol on that port", "mod.proxy", "CM", listen("ssh"), says=[MOD])
     row("https to a port of http", "mod.tls", "C", lambda play: {"GOPROXY": play.p.http.replace("http:", "https:")},
         says=["HTTP response to HTTPS client"], advice=["GOPROXY", "http://"])
     row("https to a port of ssh", "mod.tls", "C", lambda play: {"GOPROXY": play.p.listen("ssh").replace("http:", "https:")},

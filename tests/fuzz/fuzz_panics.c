@@ -23,6 +23,7 @@ static void judge_all(const char *path)
 	struct err e;
 
 	check(judge_new(&c, &j, &e) == 0);
+	leaks_take(path, j);
 	check(panics_take(path, j, &e) >= 0);
 	check(judge_finish(j, &r, &e) == 0);
 	for (size_t i = 0; i < r.n_findings; i++)
