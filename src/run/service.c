@@ -28,6 +28,7 @@ struct sample { /* of all threads of the command's processes */
 	int64_t used, waited; /* ns on a processor, and in the queue for one */
 	bool fine;            /* by schedstat; else used is a number of clock ticks, and waited is not known */
 	int threads, running, uninterruptible;
+	uint64_t who;         /* of which threads: a sum of their mixed ids */
 };
 
 struct service {
@@ -107,6 +108,7 @@ static void add_process(struct sample *s, int pid)
 		if (f->d_name[0] == '.' || !read_small(dirfd(d), path, stat, sizeof(stat)))
 			continue;
 		add_thread(s, stat);
+		s->who += ((uint64_t)atoll(f->d_name) + 1) * 0x9e3779b97f4a7c15u % 0xfffffffbu;
 		snprintf(path, sizeof(path), "%.20s/schedstat", f->d_name);
 		if (s->fine && read_small(dirfd(d), path, stat, sizeof(stat)))
 			add_schedule(s, stat);
@@ -138,7 +140,8 @@ static void read_wchan(int pid, char ret[64])
 
 /*
  * Flat: below 2 % of one core. Spinning: at least 80 % of one. What lies between works, and is no hang. On a busy machine who wants to
- * run waits in a queue: that is no rest, and shows no loop unless it ran for a good part of the time.
+ * run waits in a queue: that is no rest, and shows no loop unless it ran for a good part of the time. Where threads came or went, what
+ * they used is not in the difference: that is no rest either.
  */
 static bool is_proof(const struct sample *from, const struct sample *to, struct run_hang *ret)
 {
@@ -152,7 +155,7 @@ static bool is_proof(const struct sample *from, const struct sample *to, struct 
 	ret->running = to->running;
 	ret->uninterruptible = to->uninterruptible;
 	ret->spins = over >= 5 * unsure && (used >= over / 10 * 8 || (wanted >= over / 10 * 9 && used >= over / 3));
-	return to->threads && (ret->spins || (wanted <= over / 50 + unsure && !to->running));
+	return to->threads && (ret->spins || (from->who == to->who && wanted <= over / 50 + unsure && !to->running));
 }
 
 static void say_hang(struct run *x, struct run_hang *h)
@@ -193,12 +196,12 @@ static void look_at_silence(struct run *x, int64_t now)
 		s->half = take_sample(x);
 		return;
 	}
-	if (now - last < stall)
+	if (now - last < stall || now - s->half.at < stall / 2) /* we may have been late for the first look */
 		return;
 	struct run_hang h = { .quiet_ns = now - last };
 	struct sample is = take_sample(x);
 	/* Who answers its health check may have nothing to say. */
-	if (!is_proof(&s->half, &is, &h) || (s->healthy_at && now - s->healthy_at < stall)) {
+	if (!is_proof(&s->half, &is, &h) || (s->healthy_at && !s->fails)) {
 		s->half = is; /* it works, for now: what it does from here on counts */
 		s->half_of = x->relay.last = now - stall / 2;
 		return;

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # suite: limit 300
+# suite: alone
 """tocsin run --service: real Go servers that panic, crash, deadlock, hang, spin, are told to end, and are process 1."""
 import concurrent.futures
 import glob
@@ -96,7 +97,7 @@ class Service:
         with open(os.path.join(self.dir, name), encoding="utf-8", errors="replace") as f:
             return f.read()
 
-    def wait_for(self, what, name="err", seconds=20):
+    def wait_for(self, what, name="err", seconds=60):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if re.search(what, self.said(name)):
@@ -106,7 +107,7 @@ class Service:
             time.sleep(0.02)
         return False
 
-    def end(self, sig=signal.SIGTERM, seconds=30):
+    def end(self, sig=signal.SIGTERM, seconds=60):
         """(exit status, report)."""
         if sig:
             self.process.send_signal(sig)
@@ -119,7 +120,7 @@ class Service:
         with open(self.report, encoding="utf-8") as f:
             return status, json.load(f)
 
-    def alerts(self, least=0, seconds=10):
+    def alerts(self, least=0, seconds=30):
         """What its channel got; waits until it is so many."""
         end = time.monotonic() + seconds
         while True:
@@ -236,10 +237,10 @@ def term(say, binary, endpoint):
 
 @claims("a hang")
 def hang(say, binary, endpoint):
-    flags = ["--health", "URL/healthz", "--health-every", "200ms", "--health-fails", "3", "--pprof", "URL", "--on-hang", "end", "--grace", "3s"]
+    flags = ["--health", "URL/healthz", "--health-every", "600ms", "--health-fails", "3", "--pprof", "URL", "--on-hang", "end", "--grace", "3s"]
     s = Service(binary, "", flags)
     s.ask("/healthz")
-    time.sleep(0.5)
+    time.sleep(1.5)  # it must have been healthy once
     s.ask("/hang")
     status, r = s.end(None)
     f = r["findings"][0] if r["findings"] else {"cause": None, "message": ""}
@@ -253,11 +254,11 @@ def hang(say, binary, endpoint):
 
 @claims("a deadlock among others")
 def crosswise(say, binary, endpoint):
-    s = Service(binary, "", ["--health", "URL/healthz", "--health-every", "200ms", "--pprof", "URL"])
+    s = Service(binary, "", ["--health", "URL/healthz", "--health-every", "600ms", "--pprof", "URL"])
     s.ask("/healthz")
-    time.sleep(0.4)
+    time.sleep(1.5)
     s.ask("/cross")
-    say(s.wait_for("tocsin: (go.blocked|proc.stall): .*snapshot", seconds=20), "is seen", s.said())
+    say(s.wait_for("tocsin: (go.blocked|proc.stall): .*snapshot"), "is seen", s.said())
     status, r = s.end()
     f = r["findings"][0] if r["findings"] else {"cause": None, "message": ""}
     say(f["cause"] == "go.blocked" and "main.go" in (f["file"] or ""), "and named from its goroutines", s.detail(r))
@@ -267,11 +268,11 @@ def crosswise(say, binary, endpoint):
 def spinning(say, binary, endpoint):
     # A busy machine would give it no time to spin.
     first = ["chrt", "--rr", "1"] if subprocess.run(["chrt", "--rr", "1", "true"], capture_output=True, check=False).returncode == 0 else []
-    s = Service(binary, "", ["--health", "URL/healthz", "--health-every", "200ms", "--health-fails", "4"], first, env={"GOMAXPROCS": "1"})
+    s = Service(binary, "", ["--health", "URL/healthz", "--health-every", "600ms", "--health-fails", "4"], first, env={"GOMAXPROCS": "1"})
     s.ask("/healthz")
-    time.sleep(0.6)
+    time.sleep(1.5)
     s.ask("/spin")
-    say(s.wait_for("proc.stall: .*spins", seconds=30), "is told from waiting, and the service is left alone", s.said())
+    say(s.wait_for("proc.stall: .*spins"), "is told from waiting, and the service is left alone", s.said())
     say(s.process.poll() is None, "it lives", "")
     status, r = s.end()
     say(r["verdict"]["outcome"] == "passed" and causes(r) == ["proc.stall"], "and passes when it is told to end", s.detail(r))
@@ -280,7 +281,7 @@ def spinning(say, binary, endpoint):
 @claims("silence")
 def silence(say, binary, endpoint):
     s = Service(binary, "silent", ["--stall", "1s"])
-    say(s.wait_for("proc.stall: no output for 1", seconds=15), "without CPU time is a hang", s.said())
+    say(s.wait_for("proc.stall: no output for [0-9]"), "without CPU time is a hang", s.said())
     time.sleep(1.5)
     s.ask("/log")
     status, r = s.end()
@@ -289,9 +290,9 @@ def silence(say, binary, endpoint):
     time.sleep(3.2)
     status, r = s.end()
     say(not r["findings"], "of one that works is none", s.detail(r))
-    s = Service(binary, "", ["--stall", "1500ms", "--health", "URL/healthz", "--health-every", "400ms"])
+    s = Service(binary, "", ["--stall", "3s", "--health", "URL/healthz", "--health-every", "1s"])
     s.ask("/healthz")
-    time.sleep(3)
+    time.sleep(5)
     status, r = s.end()
     say(not r["findings"], "of one whose health is good is none", s.detail(r))
 
@@ -317,7 +318,9 @@ def pid1(say, binary, endpoint):
     s.ask("/healthz")
     s.ask("/panic")
     s.wait_for("snapshot ")
-    said = s.ask("/zombies")
+    end = time.monotonic() + 20
+    while (said := s.ask("/zombies")) != "0\n" and time.monotonic() < end:
+        time.sleep(0.1)
     say(said == "0\n", "reaps the orphans of its tree", said)
     os.kill(leader(s), signal.SIGTERM)
     status, r = s.end(None)
@@ -330,12 +333,14 @@ def pid1(say, binary, endpoint):
 
 @claims("--restart on-crash")
 def restart(say, binary, endpoint):
-    s = Service(binary, "crashsoon", ["--restart", "on-crash", "--restart-delay", "100ms"], endpoint=endpoint)
-    say(s.wait_for("crash 4 .*started again in 0.8", seconds=20), "backs off, each time twice as long", s.said())
-    s.wait_for("crash 5")
+    s = Service(binary, "crashsoon", ["--restart", "on-crash", "--restart-delay", "200ms"], endpoint=endpoint)
+    # A machine that is too busy to let it crash within two seconds has it begin anew once.
+    say(s.wait_for(r"(?s)crash (\d).*again in 0.20s.*again in 0.40s.*again in 0.80s.*again in 1.60s"), "backs off, each time twice as long", s.said())
+    s.wait_for(r"(?s)again in 1.60s.*crash \d")
+    crashes = s.said().count("panic: crash soon")
     status, r = s.end()
     f = r["findings"][0]
-    say(r["verdict"]["outcome"] == "crashed" and f["cause"] == "go.panic" and f["count"] == 5 and causes(r).count("go.panic") == 1, "every crash counts, as one finding", s.detail(r))
+    say(r["verdict"]["outcome"] == "crashed" and f["cause"] == "go.panic" and 5 <= f["count"] <= crashes + 1 and causes(r).count("go.panic") == 1, "every crash counts, as one finding", s.detail(r))
     say(len(s.alerts(1)) == 1, "a crash loop is one alert", [q.body[:200] for q in s.alerts()])
     say(len([p for p in s.snapshots() if s.manifest(p)["reason"] == "crash"]) == 1, "and one snapshot", s.snapshots())
     s = Service(binary, "exit3", ["--restart", "on-crash"])
@@ -387,7 +392,7 @@ def budget(say, binary, endpoint):
     seen = set()
     for i in range(6):
         s.process.send_signal(signal.SIGUSR1)
-        s.wait_for(r"(?s)(tocsin: snapshot .*){%d}" % (i + 1), seconds=10)
+        s.wait_for(r"(?s)(tocsin: snapshot .*){%d}" % (i + 1))
         seen |= set(os.listdir(folder))
     left = {n for n in os.listdir(folder) if not n.startswith(".")}
     size = sum(os.path.getsize(f) for n in left for f in glob.glob(os.path.join(folder, n, "*")))
