@@ -116,6 +116,7 @@ def at_once(e):
     s.wait(lambda r: r[0][2])
     s.end()
     s.run(False, url)
+    s.wait(lambda r: len(r) == 2 and r[1][2], 3)  # its deliverer is there, and can be ended
     s.end()
     s.db("UPDATE alert SET next_attempt = CASE WHEN attempts > 0 THEN 2 ELSE 1 END, state = 'pending', lease_until = 0")  # the recovery is due first
     r = s.tocsin("deliver", "--once", url=e.http + "/do/slow:1~at-once2/hook")
