@@ -781,11 +781,13 @@ static void work(struct deliver *d, const sigset_t *mask)
 			pump(d);
 		bool http = http_flies(d);
 		send_step(d, http ? STEP : 0);
-		if (settle_is_due(d) && settle(d) < 0)
+		bool settled = settle_is_due(d);
+		if (settled && settle(d) < 0)
 			taken = -1;
 		if (d->stop && !d->n_flying)
 			break;
-		if (d->o->once && once_over(d))
+		/* What was just settled may have made way for a row whose turn has come: one more look. */
+		if (d->o->once && !(settled && taken >= 0) && once_over(d))
 			break;
 		if (d->o->idle >= 0 && !d->o->once && is_idle(d))
 			break;
