@@ -18,6 +18,38 @@ void json_num(struct json_out *j, double v);
 void json_bool(struct json_out *j, bool v);
 void json_null(struct json_out *j);
 
+/* The same with its key in front: a member of an object. */
+static inline void json_member_str(struct json_out *j, const char *key, struct span s)
+{
+	json_key(j, key);
+	json_str(j, s);
+}
+static inline void json_member_strz(struct json_out *j, const char *key, const char *z)
+{
+	json_key(j, key);
+	json_strz(j, z);
+}
+static inline void json_member_int(struct json_out *j, const char *key, int64_t v)
+{
+	json_key(j, key);
+	json_int(j, v);
+}
+static inline void json_member_num(struct json_out *j, const char *key, double v)
+{
+	json_key(j, key);
+	json_num(j, v);
+}
+static inline void json_member_bool(struct json_out *j, const char *key, bool v)
+{
+	json_key(j, key);
+	json_bool(j, v);
+}
+static inline void json_member_open(struct json_out *j, const char *key, char bracket)
+{
+	json_key(j, key);
+	json_open(j, bracket);
+}
+
 /* Append the text of a JSON string body (without its quotes) to ret. False: a broken escape (kept as it is). */
 bool json_unescape(struct span body, struct buf *ret);
 

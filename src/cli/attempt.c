@@ -164,6 +164,7 @@ int attempt_judge(struct session *s, struct err *e)
 		.argv = s->user,
 		.json_out = s->json,
 		.strict = s->o->strict,
+		.recovered = !s->service && !s->json && !s->cmd.is_test, /* a service finds them as they come */
 		.cwd = s->where.cwd,
 		.module = s->where.module,
 		.module_dir = s->where.module ? "" : NULL,

@@ -23,6 +23,7 @@ struct run_values {
 	const char *health, *pprof, *snapshots, *snapshot_budget; /* of a service */
 	int restart, on_hang;        /* index in restart_names, on_hang_names */
 	int64_t health_every, health_fails, restart_delay;
+	int64_t snapshot_bytes;      /* the budget as tocsin.yaml has it; 0: it has none */
 	bool service, pprof_anywhere, goroutines;
 	bool pty, reap, panics, strict, no_store, quarantine, redact_output, require_signed, modules;
 	bool flush_given, retry_given;
@@ -47,6 +48,7 @@ struct session {
 	struct collect tests;   /* every test that ended, for the store */
 	const char *store_uri;  /* NULL: the user's own */
 	struct store *store;    /* open from when the run was recorded until it is told: mostly the outbox is the same file */
+	const char *snapshots;  /* the folder for those of a service, of the configuration; NULL: not said */
 	const char *base_branch; /* of the configuration; NULL: not said */
 	const char *top;        /* of the working tree; NULL: none */
 	int64_t keep_age, keep_bytes; /* how long runs are kept; 0: for ever */

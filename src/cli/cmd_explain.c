@@ -71,6 +71,8 @@ struct task {
 	struct junit *junit;
 	struct buf text, reports, markdown;
 	struct logs *logs; /* of a log: the file at hand */
+	struct logclock clock; /* of it too */
+	struct relate *rel; /* with several files */
 	void *state[ARRAY_LEN(kinds)]; /* of a kind that was met */
 };
 
@@ -114,7 +116,7 @@ static void on_notice(void *ctx, const struct notice *n)
 	junit_notice(t->junit, n);
 }
 
-static int judge_all(struct input *in, struct logs *l, struct tail *tail, struct err *e)
+static int judge_all(struct task *t, struct input *in, struct tail *tail, struct err *e)
 {
 	struct span s;
 
@@ -123,7 +125,9 @@ static int judge_all(struct input *in, struct logs *l, struct tail *tail, struct
 		if (r < 0 || !s.n)
 			return r;
 		tail_feed(tail, s);
-		logs_feed(l, s);
+		if (t->rel)
+			logclock_feed(&t->clock, s);
+		logs_feed(t->logs, s);
 	}
 }
 
@@ -193,6 +197,7 @@ static int explain_stream(struct task *t, struct input *in, struct report *r, st
 	struct judge_config c = {
 		.explain = t->o->exit_code < 0,
 		.strict = t->o->strict,
+		.recovered = t->o->exit_code >= 0,
 		.cwd = t->where.cwd,
 		.module = t->where.module,
 		.module_dir = t->where.module ? "" : NULL,
@@ -211,7 +216,7 @@ static int explain_stream(struct task *t, struct input *in, struct report *r, st
 		judge_free(j);
 		return n;
 	}
-	n = judge_all(in, t->logs, &tail, e);
+	n = judge_all(t, in, &tail, e);
 	logs_end(t->logs);
 	if (n == 0 && tail_cut(&tail)) {
 		n = err_set(&cut, EBADMSG,
@@ -253,6 +258,24 @@ static int explain_kind(struct task *t, size_t i, struct input *in, struct repor
 	return n;
 }
 
+/* What the file tells about the others. */
+static void collect(struct task *t, const char *name, size_t kind, const struct report *r)
+{
+	static const enum relate_kind what[ARRAY_LEN(kinds) + 1] = { RELATE_TRACE, RELATE_DUMP, RELATE_PROFILE, RELATE_LOG };
+
+	relate_file(t->rel, what[kind], name, explain_file_time(name));
+	if (kind < ARRAY_LEN(kinds)) {
+		kinds[kind]->facts(t->state[kind], t->rel);
+		return;
+	}
+	logclock_end(&t->clock);
+	relate_log(t->rel, &t->clock, r);
+	logclock_free(&t->clock);
+	t->clock = (struct logclock){ 0 };
+	if (dump_of(t, kind))
+		relate_dump(t->rel, dump_of(t, kind));
+}
+
 static int explain_input(struct task *t, struct input *in, size_t kind, const char *name)
 {
 	struct report r = { 0 };
@@ -271,6 +294,8 @@ static int explain_input(struct task *t, struct input *in, size_t kind, const ch
 		say_error(TR("no memory to take the secrets out of some texts: they are left out", "内存不足，无法清除部分文本中的机密：这些文本已省略"));
 	give(t, &r, name, kind, false);
 	junit_report(t->junit, &r);
+	if (t->rel)
+		collect(t, input_name(in), kind, &r);
 	n = r.exit_code;
 	logs_free(t->logs);
 	t->logs = NULL;
@@ -347,6 +372,46 @@ static int sum_all(struct task *t)
 	return r;
 }
 
+/* What the files say of each other. */
+static void relate_all(struct task *t)
+{
+	struct json_out j = { .to = &t->reports, .comma = true };
+	const struct relation *found;
+	struct report r = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (t->state[i] && kinds[i]->again)
+			kinds[i]->again(t->state[i], t->rel);
+	}
+	size_t n = relate_end(t->rel, &found);
+	for (size_t i = 0; i < relate_limits(t->rel)->n; i++)
+		list_add(&r.mem, &r.limits, relate_limits(t->rel)->v[i]);
+	if (!n && !r.limits.n)
+		goto end;
+	r.evidence = TR("the files together", "各文件之间");
+	r.summary = report_text(&r, TR("%zu relations", "%zu 处关联"), n).p;
+	r.cwd = t->where.shown;
+	if (t->o->json || t->o->report) {
+		report_json(&r, &t->reports);
+		t->reports.len -= t->reports.len && t->reports.p[t->reports.len - 1] == '}';
+		json_key(&j, "relations");
+		relations_json(found, n, &j);
+		json_close(&j, '}');
+		buf_addc(&t->reports, '\n');
+	}
+	if (t->o->markdown) {
+		md_report(&r, TR("together", "合计"), &t->markdown);
+		relations_markdown(found, n, &t->markdown);
+	}
+	if (!t->o->json) {
+		verdict_print(&r, &format_raw, &t->out, &t->text);
+		relations_text(found, n, &t->out, &t->text);
+		term_flush(&t->out, &t->text);
+	}
+end:
+	report_free(&r);
+}
+
 static int write_all(struct task *t)
 {
 	const struct explain_values *o = t->o;
@@ -380,7 +445,7 @@ static int missing_evidence(const struct task *t)
 
 	for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
 		size_t k = 0;
-		while (kinds[k] != asked[i].kind)
+		while (k + 1 < ARRAY_LEN(kinds) && kinds[k] != asked[i].kind)
 			k++;
 		if (!asked[i].file || t->state[k])
 			continue;
@@ -414,15 +479,23 @@ static int run(void *values, const struct args *a)
 	where_read(&t.mem, NULL, &t.where);
 	o->cwd = t.where.cwd;
 	known_configured();
+	if (o->many && relate_new(&t.rel, &e) < 0) {
+		say_error("%s", e.msg);
+		r = EXIT_OWN;
+	}
 	for (size_t i = 0; i < a->n; i++)
 		r = worse(r, explain_file(&t, a->v[i], a->n > 1));
 	r = worse(r, sum_all(&t));
+	if (t.rel)
+		relate_all(&t);
 	r = worse(r, missing_evidence(&t));
 	r = worse(r, write_all(&t));
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		if (t.state[i])
 			kinds[i]->close(t.state[i]);
 	}
+	relate_free(t.rel);
+	logclock_free(&t.clock);
 	buf_free(&t.text);
 	buf_free(&t.reports);
 	buf_free(&t.markdown);
@@ -435,7 +508,7 @@ const struct verb verb_explain = {
 	.args = { "FILE…|-", "文件…|-" },
 	.brief = { "judge evidence that exists already: logs, goroutine dumps, profiles, traces", "判断已有的证据：日志、goroutine 转储、剖析、执行跟踪" },
 	.text = { "Reads text of go build, test, vet, run, mod, get and generate, and go test -json streams, plain or compressed with gzip "
-		  "or zstd, and says what they prove. - is standard input. Each file is judged for itself and gives one report.\n\n"
+		  "or zstd, and says what they prove. - is standard input. Each file is judged for itself and gives one report; of several, what they say of each other comes last.\n\n"
 		  "  tocsin explain build.log\n"
 		  "  go test -json ./... | tocsin explain --report report.json -\n\n"
 		  "Profiles (pprof's format or the text of debug=1): the largest functions; --diff compares, whatever the build; several files of a kind are merged, "
@@ -450,7 +523,7 @@ const struct verb verb_explain = {
 		  "Exit status: 0 nothing wrong, 1 something is wrong, 2 wrong usage or a file that cannot be read to its end (what could "
 		  "be read is judged all the same), 125 a failure of Tocsin itself.",
 		  "读取 go build、test、vet、run、mod、get、generate 的文本输出以及 go test -json 流（可用 gzip 或 zstd 压缩），说明其中证明了什么。- 表示标准输入。"
-		  "每个文件单独判断，各有一份报告。\n\n"
+		  "每个文件单独判断，各有一份报告；多个文件时，最后说明它们之间的关系。\n\n"
 		  "  tocsin explain build.log\n"
 		  "  go test -json ./... | tocsin explain --report report.json -\n\n"
 		  "剖析数据（pprof 格式或 debug=1 文本）：列出开销最大的函数；--diff 用于比较，不要求同一构建；同类文件会合并，三份以上的堆或 goroutine 剖析会显示增长。剖析数据没有结论。\n\n"

@@ -578,6 +578,9 @@ static int configure(struct session *s, const struct verb *v, const struct args 
 		return r;
 	gocmd_read(&user, &cmd);
 	config_speak(s->config);
+	CLEANUP(buf_free) struct buf snapshots = { 0 };
+	config_path(s->config, CFG_SNAPSHOTS, &snapshots);
+	s->snapshots = snapshots.len ? arena_str(&s->mem, buf_view(&snapshots)) : NULL;
 	return run_configure(s->config, v, a, cmd.is_test, o, e);
 }
 
@@ -586,6 +589,8 @@ int run_verb(const struct verb *v, struct run_values *o, const struct args *a)
 	struct session s = { .o = o };
 	struct err e;
 
+	if (o->service)
+		service_guard();
 	o->flush_given = opt_given(v, a, "flush");
 	o->retry_given = opt_given(v, a, "retry");
 	int r = configure(&s, v, a, o, &e);

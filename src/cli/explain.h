@@ -3,6 +3,7 @@
 
 #include "cli/opt.h"
 #include "cli/say.h"
+#include "diagnose/relate.h"
 #include "model/report.h"
 
 /* What `tocsin explain` was asked for. */
@@ -44,7 +45,18 @@ struct kind {
 	/* After that: the files that the flags ask for. */
 	int (*write)(void *k, struct err *e);
 	void (*close)(void *k);
+	/* For the relations, with several files: what relate_file was just told of, whose read() has ended. */
+	void (*facts)(void *k, struct relate *rel);
+	/* After the last file: what has to be looked for in a second reading; may be NULL. */
+	void (*again)(void *k, struct relate *rel);
 };
+
+/* Of several files that one flag asks for: "t.svg" and "2" is "t-2.svg"; "p.pb.gz" is "p-heap.pb.gz". */
+void explain_name(const char *path, const char *which, struct buf *ret);
+int64_t explain_file_time(const char *name); /* when it was written last, ns since 1970; 0: not known */
+void relations_text(const struct relation *v, size_t n, const struct term *t, struct buf *b);
+void relations_markdown(const struct relation *v, size_t n, struct buf *b);
+void relations_json(const struct relation *v, size_t n, struct json_out *j);
 
 extern const struct kind kind_goroutines; /* explain_goroutines.c */
 extern const struct kind kind_profile; /* show_profile.c */

@@ -1,6 +1,5 @@
 /* Goroutine dumps, for `tocsin explain`. */
 #include <errno.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "cli/explain.h"
@@ -20,15 +19,6 @@ struct state {
 	int64_t n_changes;
 	struct godump pair[2];    /* --diff: the base and the last; their memory is base's and dumps' */
 };
-
-static int64_t file_time(const char *name)
-{
-	struct stat st;
-
-	if (stat(name, &st) < 0 || !S_ISREG(st.st_mode))
-		return 0;
-	return (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-}
 
 /* Its bytes, out of what a log collector put around the lines. */
 static int feed_all(struct goroutines *g, struct input *in, struct err *e)
@@ -62,12 +52,12 @@ static int load(const struct explain_values *o, struct input *in, struct gorouti
 
 	if (r < 0)
 		return r;
-	r = feed_all(g, in, e);
-	struct err late;
-	int end = goroutines_end(g, &f, r < 0 ? &late : e);
-	if (end < 0 && r == 0)
-		r = end;
 	*ret = g;
+	r = goroutines_filter(g, &f, e);
+	if (r < 0)
+		return r;
+	r = feed_all(g, in, e);
+	goroutines_end(g);
 	return r;
 }
 
@@ -84,7 +74,7 @@ static int load_base(struct state *k, struct err *e)
 	else
 		r = load(k->o, in, &g, e);
 	input_close(in);
-	if (g && godump_make(g, k->o->diff, file_time(k->o->diff), &k->base) < 0)
+	if (g && godump_make(g, k->o->diff, explain_file_time(k->o->diff), &k->base) < 0)
 		r = err_set(e, ENOMEM, TR("no memory", "内存不足"));
 	goroutines_free(g);
 	return r;
@@ -133,7 +123,7 @@ static int keep(struct state *k, const char *name, struct err *e)
 	if (k->n == DUMPS_MAX)
 		return 0;
 	if (!mem_grow(&k->dumps, &k->cap, k->n, sizeof(*k->dumps)) ||
-	    godump_make(k->last, name, file_time(name), &k->dumps[k->n]) < 0)
+	    godump_make(k->last, name, explain_file_time(name), &k->dumps[k->n]) < 0)
 		return err_set(e, ENOMEM, TR("no memory", "内存不足"));
 	k->n++;
 	if (k->o->diff) {
@@ -227,6 +217,14 @@ static int write_goroutines(void *state, struct err *e) /* no flag asks for a fi
 	return 0;
 }
 
+static void facts_goroutines(void *state, struct relate *rel)
+{
+	const struct state *k = state;
+
+	if (k->last)
+		relate_dump(rel, k->last);
+}
+
 const struct kind kind_goroutines = {
 	.member = "goroutines",
 	.looks = traceback_looks_like,
@@ -237,4 +235,5 @@ const struct kind kind_goroutines = {
 	.sum = sum_goroutines,
 	.write = write_goroutines,
 	.close = close_goroutines,
+	.facts = facts_goroutines,
 };

@@ -1,5 +1,6 @@
 /* Execution traces, for `tocsin explain`. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -16,6 +17,11 @@ struct state {
 	struct trace_changes changes;
 	bool compared;
 	char *name; /* of the last */
+	struct arena mem;
+	struct list names; /* of all that were read */
+	size_t n;          /* of them with a timeline */
+	struct buf first;  /* its picture, until it is known whether there are several */
+	struct err wrong;  /* the first timeline that could not be written */
 };
 
 /* "1s..1.5s", "..20ms", "3s..": points since the begin of the trace. */
@@ -82,6 +88,8 @@ static void close_state(void *state)
 	trace_free(k->base);
 	trace_free(k->last);
 	mem_free(k->name);
+	arena_free(&k->mem);
+	buf_free(&k->first);
 	mem_free(k);
 }
 
@@ -102,6 +110,47 @@ static void *open_state(const struct explain_values *o, struct err *e)
 	return k;
 }
 
+/* which 0: there is one only. */
+static void put_timeline(struct state *k, struct buf *picture, size_t which)
+{
+	CLEANUP(buf_free) struct buf name = { 0 };
+	struct err e = { 0 };
+	char number[24];
+
+	snprintf(number, sizeof(number), "%zu", which);
+	if (which)
+		explain_name(k->o->timeline, number, &name);
+	else
+		buf_adds(&name, k->o->timeline);
+	if (picture->bad || name.bad)
+		err_set(&e, ENOMEM, TR("no memory for '%s'", "内存不足，无法写出“%s”"), k->o->timeline);
+	else if (!picture->len)
+		err_set(&e, ENODATA, TR("'%s' is not written: the trace has nothing in that window", "未写出“%s”：该窗口内没有内容"), buf_str(&name));
+	else
+		file_replace(buf_str(&name), buf_view(picture), &e);
+	if (e.code && !k->wrong.code)
+		k->wrong = e;
+}
+
+/* One trace has the file that was asked for; several have one each, with their number in its name. */
+static void draw(struct state *k)
+{
+	CLEANUP(buf_free) struct buf picture = { 0 };
+	const char *slash = strrchr(k->name ? k->name : "", '/');
+
+	timeline_svg(k->last, slash ? slash + 1 : k->name ? k->name : "", &picture);
+	if (++k->n == 1) {
+		k->first = picture;
+		picture = (struct buf){ 0 };
+		return;
+	}
+	if (k->n == 2) {
+		put_timeline(k, &k->first, 1);
+		buf_clear(&k->first);
+	}
+	put_timeline(k, &picture, k->n);
+}
+
 static int read_state(void *state, struct input *in, struct report *r, struct err *e)
 {
 	struct state *k = state;
@@ -120,6 +169,8 @@ static int read_state(void *state, struct input *in, struct report *r, struct er
 	if (!k->last)
 		return n;
 	trace_findings(k->last, r);
+	if (k->o->timeline)
+		draw(k);
 	if (k->base) {
 		k->compared = trace_compare(k->base, k->last, &k->changes, &wrong) == 0;
 		if (!k->compared && n == 0)
@@ -160,23 +211,53 @@ static bool sum_state(void *state, struct report *r)
 
 static int write_state(void *state, struct err *e)
 {
-	const struct state *k = state;
-	struct buf out = { 0 };
-	const char *slash;
-	int r = 0;
+	struct state *k = state;
 
-	if (!k->o->timeline || !k->last)
-		return 0;
-	slash = strrchr(k->name ? k->name : "", '/');
-	timeline_svg(k->last, slash ? slash + 1 : k->name ? k->name : "", &out);
-	if (out.bad)
-		r = err_set(e, ENOMEM, TR("no memory for '%s'", "内存不足，无法写出“%s”"), k->o->timeline);
-	else if (!out.len)
-		r = err_set(e, ENODATA, TR("'%s' is not written: the trace has nothing in that window", "未写出“%s”：该窗口内没有内容"), k->o->timeline);
-	else
-		r = file_replace(k->o->timeline, buf_view(&out), e);
-	buf_free(&out);
-	return r;
+	if (k->n == 1)
+		put_timeline(k, &k->first, 0);
+	if (k->n > 1)
+		say_error(TR("%zu traces: their timelines are beside '%s', with their number in the name", "%zu 份跟踪：时间线写在“%s”旁，文件名带序号"), k->n, k->o->timeline);
+	*e = k->wrong;
+	return -k->wrong.code;
+}
+
+static void facts_state(void *state, struct relate *rel)
+{
+	struct state *k = state;
+
+	if (!k->last || !k->name)
+		return;
+	relate_trace(rel, k->last);
+	list_add(&k->mem, &k->names, arena_str(&k->mem, span_of(k->name)));
+}
+
+/* The last moments of who crashed: only now it is known who. */
+static void ask_again(const char *name, struct relate *rel)
+{
+	uint64_t ids[RELATE_SUBJECTS];
+	struct trace_config c = { .watch = ids, .n_watch = relate_ask(rel, name, ids) };
+	struct trace *t = NULL;
+	struct input *in;
+	struct err e;
+
+	if (!c.n_watch || input_open(name, &in, &e) < 0)
+		return;
+	if (looks(input_head(in)))
+		load(&c, in, &t, &e); /* what is wrong with it was said */
+	if (t)
+		relate_answer(rel, name, t);
+	trace_free(t);
+	input_close(in);
+}
+
+static void again_state(void *state, struct relate *rel)
+{
+	const struct state *k = state;
+
+	for (size_t i = 0; i < k->names.n; i++) {
+		if (strcmp(k->names.v[i], "-") != 0)
+			ask_again(k->names.v[i], rel);
+	}
 }
 
 const struct kind kind_trace = {
@@ -189,4 +270,6 @@ const struct kind kind_trace = {
 	.sum = sum_state,
 	.write = write_state,
 	.close = close_state,
+	.facts = facts_state,
+	.again = again_state,
 };

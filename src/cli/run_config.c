@@ -7,7 +7,7 @@
 
 #define AT(field) offsetof(struct run_values, field)
 
-enum kind { AS_NUMBER, AS_WORD, AS_BOOL, AS_LIST };
+enum kind { AS_NUMBER, AS_WORD, AS_BOOL, AS_LIST, AS_TEXT };
 
 /* clang-format off */
 static const struct {
@@ -20,6 +20,9 @@ static const struct {
 	{ "timeout", CFG_TIMEOUT, AS_NUMBER, AT(timeout) }, { "stall", CFG_STALL, AS_NUMBER, AT(stall) }, { "retry", CFG_RETRY, AS_NUMBER, AT(retry) },
 	{ "retry-on", CFG_RETRY_ON, AS_LIST, AT(retry_on) }, { "rerun-fails", CFG_RERUN_FAILS, AS_NUMBER, AT(rerun) },
 	{ "modules", CFG_MODULES, AS_BOOL, AT(modules) },
+	{ "health", CFG_HEALTH, AS_TEXT, AT(health) }, { "health-every", CFG_HEALTH_EVERY, AS_NUMBER, AT(health_every) },
+	{ "health-fails", CFG_HEALTH_FAILS, AS_NUMBER, AT(health_fails) }, { "pprof", CFG_PPROF, AS_TEXT, AT(pprof) },
+	{ "snapshot-budget", CFG_SNAPSHOT_BUDGET, AS_NUMBER, AT(snapshot_bytes) },
 	{ "allow-masked", CFG_ALLOW_MASKED, AS_LIST, AT(allow_masked) },
 };
 /* clang-format on */
@@ -38,6 +41,14 @@ static int take_list(const struct config *c, enum config_id id, struct opt_list 
 /* A default for every command must not refuse those for which it has no meaning. */
 static bool is_moot(enum config_id id, bool go_test, const struct run_values *o)
 {
+	static const enum config_id ending[] = { CFG_RETRY, CFG_RETRY_ON, CFG_RERUN_FAILS, CFG_MODULES, CFG_FORMAT };
+	static const enum config_id living[] = { CFG_HEALTH, CFG_HEALTH_EVERY, CFG_HEALTH_FAILS, CFG_PPROF, CFG_SNAPSHOT_BUDGET };
+	const enum config_id *moot = o->service ? ending : living;
+
+	for (size_t i = 0; i < ARRAY_LEN(living); i++) {
+		if (moot[i] == id)
+			return true;
+	}
 	if (id == CFG_RERUN_FAILS)
 		return !go_test || o->pty || !strcmp(config_formats[o->format], "raw");
 	return id == CFG_RETRY_ON && !o->retry; /* the rows of --retry and --format come before */
@@ -55,6 +66,7 @@ int run_configure(const struct config *c, const struct verb *v, const struct arg
 		case AS_NUMBER: *(int64_t *)to = config_number(c, rows[i].id); break;
 		case AS_WORD: *(int *)to = (int)config_number(c, rows[i].id); break;
 		case AS_BOOL: *(bool *)to = config_number(c, rows[i].id) != 0; break;
+		case AS_TEXT: *(const char **)to = config_text(c, rows[i].id); break;
 		case AS_LIST: r = take_list(c, rows[i].id, to, e); break;
 		}
 		if (r < 0)

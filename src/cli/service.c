@@ -1,6 +1,7 @@
 #include "cli/service.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@
 #define SNAP_REST (10 * NSEC_PER_SEC)     /* between two snapshots of a service that lives */
 #define SNAP_BURST 3                      /* that may be taken without rest */
 #define EXCERPT_SAID 1600                 /* bytes of it that come back from work */
+#define SAID_LATE NSEC_PER_SEC            /* the longest wait of what is said for its snapshot */
 #define WORK_LIMIT (60 * NSEC_PER_SEC)
 #define HEALTH_EVERY (10 * NSEC_PER_SEC)
 #define HEALTH_FAILS 3
@@ -43,6 +45,7 @@ struct group { /* findings with one fingerprint */
 	char key[FINGERPRINT_LEN + 1]; /* as it was when it was found: a dump may have told more since */
 	enum reason reason;
 	bool waits;          /* nobody was told of it yet */
+	bool said;           /* on stderr */
 	bool recorded;
 	struct arena mem;
 };
@@ -55,9 +58,11 @@ struct service {
 	size_t n;
 	int64_t others;        /* findings beyond these */
 	int notes;
+	const char *dir;       /* of the snapshots; NULL: in the state directory */
 	int64_t budget;
 	/* work beside it */
 	struct group *at_work; /* NULL: a snapshot on demand */
+	int64_t work_since;
 	char id[27], event[27]; /* of the snapshot, and of the report */
 	bool snaps;
 	bool demand;
@@ -81,6 +86,11 @@ static void note(struct service *v, const char *text)
 {
 	if (v->notes++ < NOTES_MAX)
 		session_note(v->s, text);
+}
+
+static void on_note(void *ctx, const char *text)
+{
+	note(ctx, text);
 }
 
 /* ---- what was found ---- */
@@ -143,11 +153,19 @@ static struct finding plain_finding(enum cause c, struct span message)
 }
 
 /* In the log of a container it is the only place to look. */
-static void say_found(struct service *v, const struct group *g)
+static void say_found(struct service *v, struct group *g)
 {
 	CLEANUP(buf_free) struct buf text = { 0 }, clean = { 0 };
 	const struct finding *f = &g->f;
 
+	if (g->said && f->snapshot) /* it took its time */
+		buf_addf(&text, TR("snapshot %s", "快照 %s"), f->snapshot);
+	if (g->said) {
+		if (text.len)
+			view_say(&v->s->view, buf_str(&text));
+		return;
+	}
+	g->said = true;
 	buf_addf(&text, "%s%s%.*s", cause_table[f->cause].id, TR(": ", "："), SPAN_ARG(utf8_head(f->message, 300)));
 	if (f->file.n)
 		buf_addf(&text, " (%.*s:%d)", SPAN_ARG(f->file), f->line);
@@ -245,7 +263,7 @@ static void snap_request(struct service *v, const struct group *g, enum reason w
 
 	say_argv(&words, &v->s->user);
 	*ret = (struct snap_request){
-		.id = v->id, .at = time_wall(), .dir = o->snapshots, .budget = v->budget, .reason = reason_words[why], .run = v->event, .redact = v->s->redact,
+		.id = v->id, .at = time_wall(), .dir = v->dir, .budget = v->budget, .reason = reason_words[why], .run = v->event, .redact = v->s->redact,
 		.command = arena_str(&v->s->mem, buf_view(&words)), .log = output_tail(v->out), .pid = v->pid, .pprof = o->pprof,
 		.profile = why == REASON_HANG || why == REASON_DEMAND,
 	};
@@ -283,8 +301,8 @@ static void read_dump(struct service *v, struct group *g, struct span dump, int 
 	if (g->reason != REASON_HANG || !dump.n || goroutines_new(&all, &none) < 0)
 		return;
 	goroutines_feed(all, dump);
-	if (goroutines_end(all, NULL, &none) == 0)
-		goroutines_findings(all, &r, true);
+	goroutines_end(all);
+	goroutines_findings(all, &r, true);
 	for (size_t i = 0; i < r.n_findings; i++) {
 		const struct finding *f = &r.findings[i];
 		if (f->cause != CAUSE_GO_BLOCKED)
@@ -333,6 +351,7 @@ static void tell(struct service *v, struct group *g, int fd)
 		if (g->waits && alarm_owe(s, &r, &ids) > 0)
 			dprintf(fd, "owed\t%.*s\n", SPAN_ARG(span_head(buf_view(&ids), 27 * 40)));
 		if (!s->o->no_store) {
+			r.outcome = OUTCOME_NONE; /* a moment of the run, whose end is recorded in its time */
 			history_record(s, &r);
 			const struct fault_ref *t = r.n_findings ? &r.findings[0].fault : NULL;
 			dprintf(fd, "recorded\t%s\t%s\t%lld\n", t && t->id ? t->id : "", t && t->state ? t->state : "", t ? (long long)t->count : 0);
@@ -459,6 +478,7 @@ static void on_done(void *ctx, bool whole, struct span said)
 static bool start_work(struct service *v, struct run *x, struct group *g)
 {
 	v->at_work = g;
+	v->work_since = time_mono();
 	v->snaps = !g || g->reason == REASON_HANG || may_snap(v, time_mono());
 	ulid_make(time_wall(), v->id);
 	ulid_make(time_wall(), v->event);
@@ -473,8 +493,11 @@ static void on_step(void *ctx, struct run *x, int64_t now)
 	struct group *next = NULL;
 
 	output_idle(v->out, now);
-	if (run_working(x))
+	if (run_working(x)) {
+		if (v->at_work && !v->at_work->said && v->at_work->reason == REASON_RECOVERED && now - v->work_since > SAID_LATE)
+			say_found(v, v->at_work);
 		return;
+	}
 	for (size_t i = 0; i < v->n && !next; i++) {
 		if (v->groups[i].waits && v->groups[i].reason != REASON_CRASH)
 			next = &v->groups[i];
@@ -524,7 +547,11 @@ static void on_bytes(void *ctx, enum stream stream, struct span bytes)
 /* How it ended is judged as if nobody had asked it to; but who was asked and went has done what it should. */
 static bool went_as_asked(const struct ending *e)
 {
-	return e->stop == STOP_SIGNAL && (e->how == END_SIGNAL || e->code == 0 || e->code == 128 + e->sig);
+	if (e->stop != STOP_SIGNAL)
+		return false;
+	if (e->how == END_SIGNAL)
+		return e->sig == e->stop_sig;
+	return e->code == 0 || e->code == 128 + e->stop_sig;
 }
 
 static int judge_end(struct service *v, struct report *r, struct err *e)
@@ -544,7 +571,7 @@ static int judge_end(struct service *v, struct report *r, struct err *e)
 	int n = judge_finish(s->judge, r, e);
 	r->ending = real;
 	if (asked && r->outcome == OUTCOME_PASSED)
-		r->summary = arena_printf(&r->mem, TR("the service was told to end by SIG%s and ended", "服务收到 SIG%s 后结束"), sigabbrev_np(real.sig));
+		r->summary = arena_printf(&r->mem, TR("the service was told to end by SIG%s and ended", "服务收到 SIG%s 后结束"), sigabbrev_np(real.stop_sig));
 	return n;
 }
 
@@ -554,7 +581,7 @@ static int live(struct service *v, struct report *r, struct err *e)
 	const struct run_values *o = s->o;
 	const struct run_service service = {
 		.stall = o->stall, .health = o->health, .every = o->health_every ? o->health_every : HEALTH_EVERY, .fails = o->health_fails ? (int)o->health_fails : HEALTH_FAILS,
-		.end_hung = o->on_hang == ON_HANG_END, .began = on_began, .hang = on_hang, .demand = on_demand, .step = on_step, .ctx = v,
+		.end_hung = o->on_hang == ON_HANG_END, .note = on_note, .began = on_began, .hang = on_hang, .demand = on_demand, .step = on_step, .ctx = v,
 	};
 	const char **add = v->variables ? v->variables : (v->variables = attempt_variables(s, NULL));
 	struct run_config c = {
@@ -591,7 +618,7 @@ static void tell_here(struct service *v, struct group *g)
 	char said[4096];
 	int fds[2];
 
-	if (pipe(fds) < 0)
+	if (pipe2(fds, O_CLOEXEC) < 0)
 		return;
 	alarm_forewarn(v->s, v->event);
 	tell(v, g, fds[1]);
@@ -744,26 +771,46 @@ static void snap_end(struct service *v, struct report *r)
 		r->findings[0].snapshot = arena_str(&r->mem, buf_view(&path));
 }
 
-static void strict(const struct session *s, struct report *r)
+/* What the service lived through did not end it: in a run that passed it is a warning. */
+static void weigh(const struct session *s, struct report *r)
 {
-	if (!s->o->strict || r->outcome != OUTCOME_PASSED || !r->n_findings)
+	if (r->outcome != OUTCOME_PASSED || !r->n_findings)
 		return;
-	r->outcome = OUTCOME_FAILED;
-	r->cause = r->findings[0].cause;
+	if (s->o->strict) {
+		r->outcome = OUTCOME_FAILED;
+		r->cause = r->findings[0].cause;
+		return;
+	}
+	for (size_t i = 0; i < r->n_findings; i++) {
+		if (r->findings[i].severity == SEV_ERROR)
+			r->findings[i].severity = SEV_WARNING;
+	}
+}
+
+/* It crashed, was started again and came to its end by itself: as any command that passed when it was tried again. */
+static bool passed_later(const struct report *r, const struct report *first)
+{
+	return first->is_run && r->outcome == OUTCOME_PASSED && r->ending.stop != STOP_SIGNAL;
 }
 
 int service_run(struct session *s, struct report *r, struct err *e)
 {
 	struct service *v = s->service;
 	int64_t began = time_wall(), since = time_mono(), delay = 0;
+	struct report first = { 0 };
 
 	for (;;) {
 		int n = live(v, r, e);
-		if (n < 0)
+		if (n < 0) {
+			report_free(&first);
 			return n;
+		}
 		if (!restart(v, r, &delay))
 			break;
-		report_free(r);
+		if (first.is_run)
+			report_free(r);
+		else
+			first = *r;
 	}
 	r->started = began;
 	r->duration_ns = time_mono() - since;
@@ -775,7 +822,10 @@ int service_run(struct session *s, struct report *r, struct err *e)
 	if (v->others)
 		list_add(&r->mem, &r->limits, arena_printf(&r->mem, TR("more than %d different findings: %lld more were only counted", "发现超过 %d 种：另有 %lld 次只计数"), GROUPS_MAX,
 							    (long long)v->others));
-	strict(s, r);
+	if (passed_later(r, &first))
+		retry_unstable(r, &first);
+	report_free(&first);
+	weigh(s, r);
 	return 0;
 }
 
@@ -867,20 +917,26 @@ static void nothing(int sig)
 {
 }
 
-int service_open(struct session *s, struct err *e)
+/* Before and between lives they mean nothing; the command gets the default back. */
+void service_guard(void)
 {
 	struct sigaction quiet = { .sa_handler = nothing, .sa_flags = SA_RESTART };
+
+	sigaction(SIGUSR1, &quiet, NULL);
+	sigaction(SIGUSR2, &quiet, NULL);
+}
+
+int service_open(struct session *s, struct err *e)
+{
 	struct service *v = mem_zalloc(sizeof(*v));
 
 	if (!v)
 		return no_memory(e);
 	s->service = v;
 	v->s = s;
+	v->dir = s->o->snapshots ? s->o->snapshots : s->snapshots;
 	v->proc.max = 512 << 10;
-	v->budget = s->o->snapshot_budget ? size_of(s->o->snapshot_budget) : 0;
-	/* Between two lives they mean nothing; the command gets the default back. */
-	sigaction(SIGUSR1, &quiet, NULL);
-	sigaction(SIGUSR2, &quiet, NULL);
+	v->budget = s->o->snapshot_budget ? size_of(s->o->snapshot_budget) : s->o->snapshot_bytes;
 	return output_new(&(struct watch_calls){ on_event, on_dying, v }, &v->out, e);
 }
 

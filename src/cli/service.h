@@ -11,6 +11,7 @@ extern const char *const restart_names[], *const on_hang_names[];
 
 /* Do the flags go together? */
 int service_check(const struct run_values *o, bool format_given, struct err *e);
+void service_guard(void); /* SIGUSR1 and SIGUSR2 do not end us, however early they come */
 int service_open(struct session *s, struct err *e);
 /* Run it to its end, again after a crash when that is asked for. *r is the last one's report, with what was found on the way. */
 int service_run(struct session *s, struct report *r, struct err *e);

@@ -66,7 +66,7 @@ static void put_place(struct buf *b, const struct goroutines *g, uint32_t place)
 /* "  mutex 12, sleep 3", the most common first */
 static void put_waits(const struct goroutines *g, struct buf *b)
 {
-	int order[TB_WAITS], n = 0;
+	int order[TB_WAITS] = { 0 }, n = 0;
 	for (int i = 0; i < TB_WAITS; i++) {
 		int at = n;
 		if (!g->waits[i])
@@ -146,6 +146,8 @@ void show_goroutines(const struct goroutines *g, int64_t top, const struct term 
 	if (rest)
 		buf_addf(ret, TR("  … %zu more groups, %lld goroutines (--top=0 shows all)\n", "  … 另有 %zu 组，%lld 个 goroutine（--top=0 显示全部）\n"), rest,
 			 (long long)left);
+	if (g->series)
+		show_godumps(g->series->dumps, g->series->n, g->series->changes, g->series->n_changes, top, t, ret);
 }
 
 void show_goroutines_wrong(const struct goroutines *g, const struct term *t, struct buf *ret)
@@ -186,29 +188,17 @@ static void json_place(const struct goroutines *g, uint32_t place, struct json_o
 	json_close(j, '}');
 }
 
-static void json_count(struct json_out *j, const char *key, int64_t n)
-{
-	json_key(j, key);
-	json_int(j, n);
-}
-
-static void json_text(struct json_out *j, const char *key, struct span s)
-{
-	json_key(j, key);
-	json_str(j, s);
-}
-
 static void json_group(const struct goroutines *g, const struct gogroup *o, struct json_out *j)
 {
 	const struct tb_bucket *k = o->bucket;
 
 	json_open(j, '{');
-	json_count(j, "count", o->count);
-	json_text(j, "state", k->status);
-	json_text(j, "wait", span_of(tb_wait_word(k->wait)));
-	json_count(j, "minutes", o->minutes);
-	json_count(j, "example", o->id);
-	json_count(j, "offset", k->offset);
+	json_member_int(j, "count", o->count);
+	json_member_str(j, "state", k->status);
+	json_member_str(j, "wait", span_of(tb_wait_word(k->wait)));
+	json_member_int(j, "minutes", o->minutes);
+	json_member_int(j, "example", o->id);
+	json_member_int(j, "offset", k->offset);
 	json_key(j, "place");
 	json_place(g, o->place, j);
 	json_key(j, "creator");
@@ -221,17 +211,17 @@ static void json_group(const struct goroutines *g, const struct gogroup *o, stru
 	for (uint32_t i = 0; i < k->n_places; i++)
 		json_place(g, k->places[i], j);
 	json_close(j, ']');
-	json_count(j, "elided", k->elided);
+	json_member_int(j, "elided", k->elided);
 	json_key(j, "own");
 	json_bool(j, o->own);
 	json_key(j, "system");
 	json_bool(j, o->system);
-	json_count(j, "locked_to_thread", k->locked);
+	json_member_int(j, "locked_to_thread", k->locked);
 	if (k->bubble)
-		json_count(j, "synctest_bubble", k->bubble);
+		json_member_int(j, "synctest_bubble", k->bubble);
 	if (k->labels.n)
-		json_text(j, "labels", k->labels);
-	json_text(j, "wrong", o->wrong ? span_of(gowrong_word(o->wrong)) : (struct span){ 0 });
+		json_member_str(j, "labels", k->labels);
+	json_member_str(j, "wrong", o->wrong ? span_of(gowrong_word(o->wrong)) : (struct span){ 0 });
 	json_close(j, '}');
 }
 
@@ -247,27 +237,27 @@ static void json_hex(struct json_out *j, const char *key, uint64_t v)
 static void json_knot(const struct goroutines *g, const struct goknot *k, struct json_out *j)
 {
 	json_open(j, '{');
-	json_text(j, "wrong", span_of(gowrong_word(k->wrong)));
-	json_text(j, "cause", span_of(cause_table[k->cause].id));
+	json_member_str(j, "wrong", span_of(gowrong_word(k->wrong)));
+	json_member_str(j, "cause", span_of(cause_table[k->cause].id));
 	json_key(j, "certain");
 	json_bool(j, k->certain);
-	json_text(j, "text", span_of(k->text));
-	json_count(j, "count", k->count);
-	json_count(j, "minutes", k->minutes);
+	json_member_str(j, "text", span_of(k->text));
+	json_member_int(j, "count", k->count);
+	json_member_int(j, "minutes", k->minutes);
 	json_hex(j, "address", k->address);
 	json_key(j, "members");
 	json_open(j, '[');
 	for (size_t i = 0; i < k->n_members; i++) {
 		uint32_t n = k->members[i].goroutine;
 		json_open(j, '{');
-		json_count(j, "goroutine", n == TB_NONE ? g->groups[k->members[i].group].id : tb_at(g->t, n)->id);
-		json_count(j, "group", k->members[i].group);
+		json_member_int(j, "goroutine", n == TB_NONE ? g->groups[k->members[i].group].id : tb_at(g->t, n)->id);
+		json_member_int(j, "group", k->members[i].group);
 		json_hex(j, "waits_for", k->members[i].waits_for);
 		json_hex(j, "holds", k->members[i].holds);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
-	json_count(j, "more", k->more);
+	json_member_int(j, "more", k->more);
 	json_close(j, '}');
 }
 
@@ -276,19 +266,19 @@ void show_goroutines_json(const struct goroutines *g, int64_t top, struct json_o
 	size_t n = shown_groups(g, top, TOP_JSON);
 
 	json_open(j, '{');
-	json_count(j, "count", g->count);
-	json_count(j, "shown", g->shown);
-	json_count(j, "own", g->own);
-	json_count(j, "bytes", g->t->bytes);
-	json_count(j, "dumps", g->t->dumps);
+	json_member_int(j, "count", g->count);
+	json_member_int(j, "shown", g->shown);
+	json_member_int(j, "own", g->own);
+	json_member_int(j, "bytes", g->t->bytes);
+	json_member_int(j, "dumps", g->t->dumps);
 	json_key(j, "waits");
 	json_open(j, '{');
 	for (int i = 0; i < TB_WAITS; i++) {
 		if (g->waits[i])
-			json_count(j, tb_wait_word((enum tb_wait)i), g->waits[i]);
+			json_member_int(j, tb_wait_word((enum tb_wait)i), g->waits[i]);
 	}
 	json_close(j, '}');
-	json_count(j, "groups_in_all", (int64_t)g->n_groups);
+	json_member_int(j, "groups_in_all", (int64_t)g->n_groups);
 	json_key(j, "groups");
 	json_open(j, '[');
 	for (size_t i = 0; i < n; i++)
@@ -299,6 +289,10 @@ void show_goroutines_json(const struct goroutines *g, int64_t top, struct json_o
 	for (size_t i = 0; i < g->n_knots; i++)
 		json_knot(g, &g->knots[i], j);
 	json_close(j, ']');
+	if (g->series) {
+		json_key(j, "series");
+		show_godumps_json(g->series->dumps, g->series->n, g->series->changes, g->series->n_changes, top, j);
+	}
 	json_close(j, '}');
 }
 
@@ -375,27 +369,27 @@ void show_godumps_json(const struct godump *d, size_t n, const struct gochange *
 	json_open(j, '[');
 	for (size_t i = 0; i < n; i++) {
 		json_open(j, '{');
-		json_text(j, "name", span_of(d[i].name));
-		json_count(j, "count", d[i].count);
+		json_member_str(j, "name", span_of(d[i].name));
+		json_member_int(j, "count", d[i].count);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
-	json_count(j, "changes_in_all", (int64_t)n_changes);
+	json_member_int(j, "changes_in_all", (int64_t)n_changes);
 	json_key(j, "changes");
 	json_open(j, '[');
 	for (size_t i = 0; i < n_changes && i < max; i++) {
 		json_open(j, '{');
-		json_count(j, "before", c[i].before);
-		json_count(j, "after", c[i].after);
+		json_member_int(j, "before", c[i].before);
+		json_member_int(j, "after", c[i].after);
 		json_key(j, c[i].per_minute ? "per_minute" : "per_dump");
 		if (isnan(c[i].slope))
 			json_null(j);
 		else
 			json_num(j, c[i].slope);
-		json_text(j, "state", c[i].row->status);
-		json_text(j, "function", c[i].row->func);
-		json_text(j, "place", c[i].row->at);
-		json_text(j, "creator", c[i].row->creator);
+		json_member_str(j, "state", c[i].row->status);
+		json_member_str(j, "function", c[i].row->func);
+		json_member_str(j, "place", c[i].row->at);
+		json_member_str(j, "creator", c[i].row->creator);
 		json_key(j, "leak");
 		json_bool(j, c[i].leak);
 		json_close(j, '}');

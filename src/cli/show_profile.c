@@ -59,7 +59,7 @@ static int read_one(struct show *k, struct input *in, bool base, struct profile_
 
 static int read_base(struct show *k, struct err *e)
 {
-	struct profile_info info;
+	struct profile_info info = { .group = SIZE_MAX };
 	struct input *in;
 	int r = input_open(k->o->diff, &in, e);
 
@@ -139,7 +139,10 @@ static void put_summary(const struct show *k, const struct profile_info *i, stru
 	struct pprof_type t = profiles_type(k->set, i->group);
 	char took[24];
 
-	say_clean(b, span_head(t.type, 60));
+	if (t.type.n)
+		say_clean(b, span_head(t.type, 60));
+	else
+		buf_adds(b, TR("a value whose name is missing:", "名称缺失的值："));
 	buf_addc(b, ' ');
 	put_value(b, i->total, t.unit);
 	if (i->duration_ns > 0) {
@@ -305,33 +308,23 @@ static void print_show(void *state, bool all, const struct term *t, struct buf *
 
 static void json_type(struct json_out *j, struct pprof_type t)
 {
-	json_key(j, "sample");
-	json_open(j, '{');
-	json_key(j, "type");
-	json_str(j, t.type);
-	json_key(j, "unit");
-	json_str(j, t.unit);
+	json_member_open(j, "sample", '{');
+	json_member_str(j, "type", t.type);
+	json_member_str(j, "unit", t.unit);
 	json_close(j, '}');
 }
 
 static void json_row(struct json_out *j, const struct profile_row *row, const struct profile_rows *all, bool compared)
 {
 	json_open(j, '{');
-	json_key(j, "function");
-	json_str(j, row->name);
-	json_key(j, "flat");
-	json_int(j, row->flat);
-	json_key(j, "cum");
-	json_int(j, row->cum);
-	json_key(j, "flat_percent");
-	json_num(j, percent(row->flat, all->total));
-	json_key(j, "cum_percent");
-	json_num(j, percent(row->cum, all->total));
+	json_member_str(j, "function", row->name);
+	json_member_int(j, "flat", row->flat);
+	json_member_int(j, "cum", row->cum);
+	json_member_num(j, "flat_percent", percent(row->flat, all->total));
+	json_member_num(j, "cum_percent", percent(row->cum, all->total));
 	if (compared) {
-		json_key(j, "base_flat");
-		json_int(j, row->base_flat);
-		json_key(j, "base_cum");
-		json_int(j, row->base_cum);
+		json_member_int(j, "base_flat", row->base_flat);
+		json_member_int(j, "base_cum", row->base_cum);
 	}
 	json_close(j, '}');
 }
@@ -344,14 +337,10 @@ static void json_top(const struct show *k, size_t group, bool last, size_t n, st
 
 	if (profiles_top(k->set, group, last, n, &rows, &e) < 0)
 		j->to->bad = true;
-	json_key(j, "compared");
-	json_bool(j, compared);
-	json_key(j, "total");
-	json_int(j, rows.total);
-	json_key(j, "scale");
-	json_num(j, profiles_scale(k->set, group));
-	json_key(j, "top");
-	json_open(j, '[');
+	json_member_bool(j, "compared", compared);
+	json_member_int(j, "total", rows.total);
+	json_member_num(j, "scale", profiles_scale(k->set, group));
+	json_member_open(j, "top", '[');
 	for (size_t i = 0; i < rows.n; i++)
 		json_row(j, &rows.v[i], &rows, compared);
 	json_close(j, ']');
@@ -361,21 +350,15 @@ static void json_top(const struct show *k, size_t group, bool last, size_t n, st
 static void json_trend(struct json_out *j, const struct profile_trend *t)
 {
 	json_open(j, '{');
-	json_key(j, "site");
-	json_str(j, t->site);
-	json_key(j, "values");
-	json_open(j, '[');
+	json_member_str(j, "site", t->site);
+	json_member_open(j, "values", '[');
 	for (size_t i = 0; i < t->n; i++)
 		json_int(j, t->values[i]);
 	json_close(j, ']');
-	json_key(j, "growth");
-	json_int(j, t->growth);
-	json_key(j, "slope");
-	json_num(j, t->slope);
-	json_key(j, "per");
-	json_strz(j, t->by_time ? "minute" : "profile");
-	json_key(j, "leak");
-	json_bool(j, t->leak);
+	json_member_int(j, "growth", t->growth);
+	json_member_num(j, "slope", t->slope);
+	json_member_strz(j, "per", t->by_time ? "minute" : "profile");
+	json_member_bool(j, "leak", t->leak);
 	json_close(j, '}');
 }
 
@@ -383,25 +366,18 @@ static void json_file(const struct show *k, struct json_out *j)
 {
 	const struct profile_info *i = &k->last;
 
-	json_key(j, "types");
-	json_open(j, '[');
+	json_member_open(j, "types", '[');
 	for (size_t n = 0; n < i->types.n; n++)
 		json_strz(j, i->types.v[n]);
 	json_close(j, ']');
-	json_key(j, "stacks");
-	json_int(j, (int64_t)i->n_samples);
-	json_key(j, "time_ns");
-	json_int(j, i->time_ns);
-	json_key(j, "duration_ns");
-	json_int(j, i->duration_ns);
-	json_key(j, "flaws");
-	json_open(j, '[');
+	json_member_int(j, "stacks", (int64_t)i->n_samples);
+	json_member_int(j, "time_ns", i->time_ns);
+	json_member_int(j, "duration_ns", i->duration_ns);
+	json_member_open(j, "flaws", '[');
 	for (size_t n = 0; n < i->n_flaws && n < PPROF_FLAWS; n++) {
 		json_open(j, '{');
-		json_key(j, "byte");
-		json_int(j, (int64_t)i->flaws[n].at);
-		json_key(j, "what");
-		json_strz(j, tx(i->flaws[n].what));
+		json_member_int(j, "byte", (int64_t)i->flaws[n].at);
+		json_member_strz(j, "what", tx(i->flaws[n].what));
 		json_close(j, '}');
 	}
 	json_close(j, ']');
@@ -412,18 +388,15 @@ static void json_group(const struct show *k, size_t group, bool all, struct json
 	const struct profile_trend *t;
 
 	json_open(j, '{');
-	json_key(j, "kind");
-	json_strz(j, profiles_kind(k->set, group));
+	json_member_strz(j, "kind", profiles_kind(k->set, group));
 	json_type(j, profiles_type(k->set, group));
-	json_key(j, "files");
-	json_int(j, all ? (int64_t)profiles_files(k->set, group) : 1);
+	json_member_int(j, "files", all ? (int64_t)profiles_files(k->set, group) : 1);
 	if (!all)
 		json_file(k, j);
 	json_top(k, group, !all && k->o->many, top_of(k, TOP_SHORT), j);
 	if (all) {
 		size_t n = profiles_trends(k->set, group, &t);
-		json_key(j, "trends");
-		json_open(j, '[');
+		json_member_open(j, "trends", '[');
 		for (size_t i = 0; i < n; i++)
 			json_trend(j, &t[i]);
 		json_close(j, ']');
@@ -465,20 +438,36 @@ static bool sum_show(void *state, struct report *r)
 	return true;
 }
 
-/* The group that goes into files: the first that has any. */
-static size_t group_to_write(const struct show *k)
+/* The next group from g on that has files; their number: there is none. */
+static size_t next_group(const struct show *k, size_t g)
 {
-	size_t g = 0;
-
 	while (g < profiles_groups(k->set) && !profiles_files(k->set, g))
 		g++;
-	for (size_t i = g + 1; i < profiles_groups(k->set); i++) {
-		if (profiles_files(k->set, i)) {
-			say_error(TR("several kinds of profiles: what is written holds the %s only", "有多种剖析数据：写出的文件只含 %s"), title_of(profiles_kind(k->set, g)));
-			break;
-		}
-	}
 	return g;
+}
+
+static bool several_groups(const struct show *k)
+{
+	return next_group(k, next_group(k, 0) + 1) < profiles_groups(k->set);
+}
+
+/* A file of a group: as it was asked for, or with its kind in the name where there are several, and its number where kinds are alike. */
+static const char *file_of(const struct show *k, const char *path, size_t g, struct buf *room)
+{
+	CLEANUP(buf_free) struct buf which = { 0 };
+	const char *kind = profiles_kind(k->set, g);
+	size_t same = 0;
+
+	if (!several_groups(k))
+		return path;
+	for (size_t i = 0; i < g; i++)
+		same += profiles_files(k->set, i) && strcmp(profiles_kind(k->set, i), kind) == 0;
+	buf_adds(&which, *kind ? kind : "profile");
+	if (same)
+		buf_addf(&which, "-%zu", same + 1);
+	buf_clear(room);
+	explain_name(path, buf_str(&which), room);
+	return room->bad ? path : buf_str(room);
 }
 
 static int begin_flame(const struct show *k, size_t g, struct profile_tree *tree, struct buf *note, struct flame *ret, struct err *e)
@@ -511,14 +500,17 @@ static void put_tree(const struct show *k, const struct term *t, struct buf *b)
 
 	if (!k->o->flame || !names_stdout(k->o->flame))
 		return;
-	size_t g = group_to_write(k);
-	if (begin_flame(k, g, &tree, &note, &f, &e) < 0) {
-		say_error("%s", e.msg);
-		return;
+	for (size_t g = next_group(k, 0); g < profiles_groups(k->set); g = next_group(k, g + 1)) {
+		buf_clear(&note);
+		if (begin_flame(k, g, &tree, &note, &f, &e) < 0) {
+			say_error("%s", e.msg);
+			return;
+		}
+		buf_addc(b, '\n');
+		flame_text(&f, t, b);
+		profile_tree_free(&tree);
+		tree = (struct profile_tree){ 0 };
 	}
-	buf_addc(b, '\n');
-	flame_text(&f, t, b);
-	profile_tree_free(&tree);
 }
 
 static int put_file(const char *path, struct buf *b, struct err *e)
@@ -532,18 +524,19 @@ static int write_pictures(const struct show *k, size_t g, struct err *e)
 {
 	CLEANUP(buf_free) struct buf note = { 0 };
 	CLEANUP(buf_free) struct buf out = { 0 };
+	CLEANUP(buf_free) struct buf name = { 0 };
 	struct profile_tree tree = { 0 };
 	struct flame f;
 	int r = begin_flame(k, g, &tree, &note, &f, e);
 
 	if (r == 0 && k->o->folded) {
 		profile_folded(&tree, f.compared, &out);
-		r = put_file(k->o->folded, &out, e);
+		r = put_file(file_of(k, k->o->folded, g, &name), &out, e);
 	}
 	buf_clear(&out);
 	if (r == 0 && k->o->flame && !names_stdout(k->o->flame)) {
 		flame_svg(&f, &out);
-		r = put_file(k->o->flame, &out, e);
+		r = put_file(file_of(k, k->o->flame, g, &name), &out, e);
 	}
 	profile_tree_free(&tree);
 	return r;
@@ -575,11 +568,12 @@ static int write_pprof(const struct show *k, size_t g, struct err *e)
 {
 	CLEANUP(buf_free) struct buf proto = { .max = UINT32_MAX / 2 };
 	CLEANUP(buf_free) struct buf packed = { 0 };
+	CLEANUP(buf_free) struct buf name = { 0 };
 	int r = profiles_write(k->set, g, &proto, e);
 
 	if (r == 0 && pack(buf_view(&proto), &packed) < 0)
 		return err_set(e, ENOMEM, TR("no memory for '%s'", "内存不足，无法写出“%s”"), k->o->pprof);
-	return r < 0 ? r : put_file(k->o->pprof, &packed, e);
+	return r < 0 ? r : put_file(file_of(k, k->o->pprof, g, &name), &packed, e);
 }
 
 static int write_show(void *state, struct err *e)
@@ -589,12 +583,27 @@ static int write_show(void *state, struct err *e)
 
 	if (!k->any || (!k->o->flame && !k->o->folded && !k->o->pprof))
 		return 0;
-	size_t g = group_to_write(k);
-	if (k->o->folded || (k->o->flame && !names_stdout(k->o->flame)))
-		r = write_pictures(k, g, e);
-	if (r == 0 && k->o->pprof)
-		r = write_pprof(k, g, e);
+	for (size_t g = next_group(k, 0); r == 0 && g < profiles_groups(k->set); g = next_group(k, g + 1)) {
+		if (k->o->folded || (k->o->flame && !names_stdout(k->o->flame)))
+			r = write_pictures(k, g, e);
+		if (r == 0 && k->o->pprof)
+			r = write_pprof(k, g, e);
+	}
+	if (r == 0 && several_groups(k) && !(k->o->flame && names_stdout(k->o->flame) && !k->o->folded && !k->o->pprof))
+		say_error(TR("several kinds of profiles: each has a file of its own, with the kind in its name", "有多种剖析数据：每种各写一个文件，文件名带种类"));
 	return r;
+}
+
+static void facts_show(void *state, struct relate *rel)
+{
+	struct show *k = state;
+	struct profile_rows rows;
+	struct err e;
+
+	if (k->last.group == SIZE_MAX || profiles_top(k->set, k->last.group, true, 0, &rows, &e) < 0)
+		return;
+	relate_profile(rel, &k->last, profiles_type(k->set, k->last.group), &rows);
+	mem_free(rows.v);
 }
 
 const struct kind kind_profile = {
@@ -607,4 +616,5 @@ const struct kind kind_profile = {
 	.sum = sum_show,
 	.write = write_show,
 	.close = close_show,
+	.facts = facts_show,
 };

@@ -3,37 +3,22 @@
 
 #define MOST_STACK 64
 
-static void key_int(struct json_out *j, const char *key, int64_t v)
-{
-	json_key(j, key);
-	json_int(j, v);
-}
-
 static void key_n(struct json_out *j, const char *key, uint64_t v)
 {
-	key_int(j, key, v > INT64_MAX ? INT64_MAX : (int64_t)v);
-}
-
-static void key_text(struct json_out *j, const char *key, struct span s)
-{
-	json_key(j, key);
-	json_str(j, s);
+	json_member_int(j, key, v > INT64_MAX ? INT64_MAX : (int64_t)v);
 }
 
 static void key_class(struct json_out *j, enum trace_class c, enum trace_dep d)
 {
-	json_key(j, "state");
-	json_strz(j, trace_class_word(c));
-	json_key(j, "depends_on");
-	json_strz(j, trace_dep_word(d));
+	json_member_strz(j, "state", trace_class_word(c));
+	json_member_strz(j, "depends_on", trace_dep_word(d));
 }
 
 static void totals(struct json_out *j, const char *key, const int64_t total[TC_COUNT])
 {
-	json_key(j, key);
-	json_open(j, '{');
+	json_member_open(j, key, '{');
 	for (size_t i = 0; i < TC_COUNT; i++)
-		key_int(j, trace_class_word((enum trace_class)i), total[i]);
+		json_member_int(j, trace_class_word((enum trace_class)i), total[i]);
 	json_close(j, '}');
 }
 
@@ -42,13 +27,12 @@ static void stack(const struct trace *t, struct json_out *j, const char *key, ui
 	size_t n;
 	const struct xt_frame *f = trace_stack(t, number, &n);
 
-	json_key(j, key);
-	json_open(j, '[');
+	json_member_open(j, key, '[');
 	for (size_t i = 0; i < n && i < MOST_STACK; i++) {
 		json_open(j, '{');
-		key_text(j, "func", trace_text(t, f[i].func));
-		key_text(j, "file", trace_text(t, f[i].file));
-		key_int(j, "line", f[i].line);
+		json_member_str(j, "func", trace_text(t, f[i].func));
+		json_member_str(j, "file", trace_text(t, f[i].file));
+		json_member_int(j, "line", f[i].line);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
@@ -56,23 +40,20 @@ static void stack(const struct trace *t, struct json_out *j, const char *key, ui
 
 static void stats(const struct xt_stats *s, struct json_out *j)
 {
-	key_int(j, "header", s->version);
-	key_int(j, "bytes", s->bytes);
+	json_member_int(j, "header", s->version);
+	json_member_int(j, "bytes", s->bytes);
 	key_n(j, "generations", s->generations);
 	key_n(j, "unverified_generations", s->unverified);
-	json_key(j, "truncated");
-	json_bool(j, s->truncated);
+	json_member_bool(j, "truncated", s->truncated);
 	key_n(j, "unreadable_bytes", s->unreadable_bytes);
 	key_n(j, "experimental_batches", s->experimental_batches);
-	json_key(j, "events");
-	json_open(j, '{');
+	json_member_open(j, "events", '{');
 	for (size_t i = 0; i < XTK_COUNT; i++) {
 		if (s->kinds[i])
 			key_n(j, xt_kind_word((enum xt_kind)i), s->kinds[i]);
 	}
 	json_close(j, '}');
-	json_key(j, "records");
-	json_open(j, '{');
+	json_member_open(j, "records", '{');
 	for (unsigned i = 0; i < 256; i++) {
 		if (s->wire[i])
 			key_n(j, xt_type_word(i), s->wire[i]);
@@ -84,22 +65,20 @@ static void groups(const struct trace *t, struct json_out *j)
 {
 	const struct trace_view *v = trace_view(t);
 
-	json_key(j, "groups");
-	json_open(j, '[');
+	json_member_open(j, "groups", '[');
 	for (size_t i = 0; i < v->n_groups; i++) {
 		const struct trace_group *g = &v->groups[i];
 
 		if (!g->goroutines)
 			continue;
 		json_open(j, '{');
-		key_text(j, "start", g->name);
-		json_key(j, "system");
-		json_bool(j, g->system);
+		json_member_str(j, "start", g->name);
+		json_member_bool(j, "system", g->system);
 		key_n(j, "goroutines", g->goroutines);
 		key_n(j, "ended", g->ended);
 		totals(j, "time", g->total);
-		key_int(j, "assist", g->assist);
-		key_int(j, "max_latency", g->max_latency);
+		json_member_int(j, "assist", g->assist);
+		json_member_int(j, "max_latency", g->max_latency);
 		key_n(j, "runs", g->runs);
 		key_n(j, "cpu_samples", g->samples);
 		json_close(j, '}');
@@ -111,18 +90,17 @@ static void sites(const struct trace *t, struct json_out *j)
 {
 	const struct trace_view *v = trace_view(t);
 
-	json_key(j, "waits");
-	json_open(j, '[');
+	json_member_open(j, "waits", '[');
 	for (size_t i = 0; i < v->n_sites; i++) {
 		const struct trace_site *s = &v->sites[i];
 
 		json_open(j, '{');
-		key_text(j, "reason", trace_text(t, s->reason));
+		json_member_str(j, "reason", trace_text(t, s->reason));
 		key_class(j, s->class, s->dep);
 		key_n(j, "count", s->count);
-		key_int(j, "total", s->total);
-		key_int(j, "max", s->max);
-		key_int(j, "max_at", s->max_from);
+		json_member_int(j, "total", s->total);
+		json_member_int(j, "max", s->max);
+		json_member_int(j, "max_at", s->max_from);
 		key_n(j, "max_goroutine", s->max_goroutine);
 		key_n(j, "open", s->still);
 		key_n(j, "deadlines", s->deadlines);
@@ -136,20 +114,19 @@ static void sites(const struct trace *t, struct json_out *j)
 
 static void waits(const struct trace *t, struct json_out *j, const char *key, const struct trace_wait *w, size_t n)
 {
-	json_key(j, key);
-	json_open(j, '[');
+	json_member_open(j, key, '[');
 	for (size_t i = 0; i < n; i++) {
 		json_open(j, '{');
 		key_n(j, "goroutine", w[i].goroutine);
-		key_text(j, "start", trace_view(t)->groups[w[i].group].name);
-		key_text(j, "reason", trace_text(t, w[i].reason));
+		json_member_str(j, "start", trace_view(t)->groups[w[i].group].name);
+		json_member_str(j, "reason", trace_text(t, w[i].reason));
 		key_class(j, w[i].class, w[i].dep);
 		json_key(j, "from");
 		if (w[i].from < 0)
 			json_null(j);
 		else
 			json_int(j, w[i].from);
-		key_int(j, "to", w[i].to);
+		json_member_int(j, "to", w[i].to);
 		stack(t, j, "stack", w[i].stack);
 		json_close(j, '}');
 	}
@@ -158,16 +135,15 @@ static void waits(const struct trace *t, struct json_out *j, const char *key, co
 
 static void sums(const struct trace *t, struct json_out *j, const char *key, const struct trace_sum *s, size_t n)
 {
-	json_key(j, key);
-	json_open(j, '[');
+	json_member_open(j, key, '[');
 	for (size_t i = 0; i < n; i++) {
 		json_open(j, '{');
-		key_text(j, "name", trace_text(t, s[i].name));
+		json_member_str(j, "name", trace_text(t, s[i].name));
 		key_n(j, "count", s[i].count);
 		key_n(j, "open", s[i].open);
-		key_int(j, "total", s[i].total);
-		key_int(j, "max", s[i].max);
-		key_int(j, "max_at", s[i].max_from);
+		json_member_int(j, "total", s[i].total);
+		json_member_int(j, "max", s[i].max);
+		json_member_int(j, "max_at", s[i].max_from);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
@@ -177,14 +153,13 @@ static void goroutines(const struct trace *t, struct json_out *j)
 {
 	const struct trace_view *v = trace_view(t);
 
-	json_key(j, "goroutines");
-	json_open(j, '[');
+	json_member_open(j, "goroutines", '[');
 	for (size_t i = 0; i < v->n_all; i++) {
 		const struct trace_goroutine *g = &v->all[i];
 
 		json_open(j, '{');
 		key_n(j, "id", g->id);
-		key_text(j, "start", v->groups[g->group].name);
+		json_member_str(j, "start", v->groups[g->group].name);
 		json_key(j, "created");
 		if (g->created < 0)
 			json_null(j);
@@ -195,8 +170,7 @@ static void goroutines(const struct trace *t, struct json_out *j)
 			json_null(j);
 		else
 			json_int(j, g->ended);
-		json_key(j, "last");
-		json_strz(j, trace_class_word(g->last));
+		json_member_strz(j, "last", trace_class_word(g->last));
 		totals(j, "time", g->total);
 		json_close(j, '}');
 	}
@@ -208,15 +182,14 @@ static void logs(const struct trace *t, struct json_out *j)
 	const struct trace_view *v = trace_view(t);
 
 	key_n(j, "logs_seen", v->logs_seen);
-	json_key(j, "logs");
-	json_open(j, '[');
+	json_member_open(j, "logs", '[');
 	for (size_t i = 0; i < v->n_logs; i++) {
 		json_open(j, '{');
-		key_int(j, "at", v->logs[i].at);
+		json_member_int(j, "at", v->logs[i].at);
 		key_n(j, "goroutine", v->logs[i].goroutine);
 		key_n(j, "task", v->logs[i].task);
-		key_text(j, "key", trace_text(t, v->logs[i].key));
-		key_text(j, "value", trace_text(t, v->logs[i].value));
+		json_member_str(j, "key", trace_text(t, v->logs[i].key));
+		json_member_str(j, "value", trace_text(t, v->logs[i].value));
 		json_close(j, '}');
 	}
 	json_close(j, ']');
@@ -227,11 +200,10 @@ static void samples(const struct trace *t, struct json_out *j)
 	const struct trace_view *v = trace_view(t);
 
 	key_n(j, "cpu_samples", v->samples);
-	json_key(j, "functions");
-	json_open(j, '[');
+	json_member_open(j, "functions", '[');
 	for (size_t i = 0; i < v->n_funcs; i++) {
 		json_open(j, '{');
-		key_text(j, "func", trace_text(t, v->funcs[i].name));
+		json_member_str(j, "func", trace_text(t, v->funcs[i].name));
 		key_n(j, "flat", v->funcs[i].flat);
 		key_n(j, "cum", v->funcs[i].cum);
 		json_close(j, '}');
@@ -241,33 +213,31 @@ static void samples(const struct trace *t, struct json_out *j)
 
 static void latency(const struct trace_latency *l, struct json_out *j)
 {
-	json_key(j, "latency");
-	json_open(j, '{');
+	json_member_open(j, "latency", '{');
 	key_n(j, "count", l->count);
-	key_int(j, "p50", l->p50);
-	key_int(j, "p90", l->p90);
-	key_int(j, "p99", l->p99);
-	key_int(j, "p999", l->p999);
-	key_int(j, "max", l->max);
-	key_int(j, "total", l->total);
+	json_member_int(j, "p50", l->p50);
+	json_member_int(j, "p90", l->p90);
+	json_member_int(j, "p99", l->p99);
+	json_member_int(j, "p999", l->p999);
+	json_member_int(j, "max", l->max);
+	json_member_int(j, "total", l->total);
 	json_close(j, '}');
 }
 
 static void changes(const struct trace_changes *c, struct json_out *j)
 {
-	json_key(j, "changes");
-	json_open(j, '[');
+	json_member_open(j, "changes", '[');
 	for (size_t i = 0; i < c->n; i++) {
 		json_open(j, '{');
-		key_text(j, "reason", c->v[i].reason);
-		key_text(j, "func", c->v[i].place);
+		json_member_str(j, "reason", c->v[i].reason);
+		json_member_str(j, "func", c->v[i].place);
 		key_class(j, c->v[i].class, c->v[i].dep);
-		key_int(j, "before_per_second", (int64_t)c->v[i].before);
-		key_int(j, "now_per_second", (int64_t)c->v[i].now);
+		json_member_int(j, "before_per_second", (int64_t)c->v[i].before);
+		json_member_int(j, "now_per_second", (int64_t)c->v[i].now);
 		key_n(j, "count_before", c->v[i].count_before);
 		key_n(j, "count_now", c->v[i].count_now);
-		key_int(j, "max_before", c->v[i].max_before);
-		key_int(j, "max_now", c->v[i].max_now);
+		json_member_int(j, "max_before", c->v[i].max_before);
+		json_member_int(j, "max_now", c->v[i].max_now);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
@@ -279,10 +249,9 @@ void show_trace_json(const struct trace *t, const struct trace_changes *c, struc
 
 	json_open(j, '{');
 	stats(v->stats, j);
-	key_int(j, "duration", v->duration);
+	json_member_int(j, "duration", v->duration);
 	key_n(j, "processors", v->procs);
-	json_key(j, "busy");
-	json_num(j, v->busy);
+	json_member_num(j, "busy", v->busy);
 	key_n(j, "goroutines_seen", v->goroutines);
 	key_n(j, "goroutines_at_most", v->peak);
 	key_n(j, "goroutines_alive", v->alive);
@@ -295,7 +264,7 @@ void show_trace_json(const struct trace *t, const struct trace_changes *c, struc
 	sums(t, j, "collections", &v->gc, v->gc.count ? 1 : 0);
 	sums(t, j, "mark_assist", &v->assist, v->assist.count ? 1 : 0);
 	sums(t, j, "stopped_world", v->stw, v->n_stw);
-	key_int(j, "heap_max", v->heap_max);
+	json_member_int(j, "heap_max", v->heap_max);
 	sums(t, j, "tasks", v->tasks, v->n_tasks);
 	sums(t, j, "regions", v->regions, v->n_regions);
 	logs(t, j);

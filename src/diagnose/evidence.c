@@ -324,6 +324,16 @@ static const struct {
 	{ { "failed to reserve page summary memory", 37 }, CAUSE_GO_OUT_OF_MEMORY },
 };
 
+/* glog's Fatal ends in a SIGABRT that it sends itself. */
+static bool is_logger_abort(const struct crash *c)
+{
+	for (int i = 0; i < c->n_frames; i++) {
+		if (span_starts(span_of(c->frames[i].func), S("github.com/golang/glog.")))
+			return true;
+	}
+	return false;
+}
+
 enum cause crash_cause(const struct crash *c, bool in_test)
 {
 	struct span value = span_of(c->value);
@@ -343,7 +353,7 @@ enum cause crash_cause(const struct crash *c, bool in_test)
 			return fatals[i].cause;
 	}
 	if (c->kind == CRASH_SIGNAL && c->sent && strcmp(c->signal, "SIGQUIT") != 0) /* no fault of any code's */
-		return !strcmp(c->signal, "SIGABRT") ? CAUSE_PROC_SIGNAL : CAUSE_GO_FATAL;
+		return !strcmp(c->signal, "SIGABRT") ? is_logger_abort(c) ? CAUSE_PROC_LOG_FATAL : CAUSE_PROC_SIGNAL : CAUSE_GO_FATAL;
 	if (c->kind == CRASH_SIGNAL)
 		return !strcmp(c->signal, "SIGSEGV") || !strcmp(c->signal, "SIGBUS") || !strcmp(c->signal, "SIGABRT") ?
 			       CAUSE_GO_CGO_CRASH : CAUSE_PROC_SIGNAL;

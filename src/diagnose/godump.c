@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "diagnose/goroutines_own.h"
 
-enum { STACK_FRAMES = 12, LEAKS_MAX = 16, LEAST = 10 };
+enum { STACK_FRAMES = 12, LEAKS_MAX = 16, LEAST = 10, STACKS_MAX = 8 << 20 /* bytes of excerpts, of one dump */ };
 
 #define MINUTE 60e9
 
@@ -64,7 +64,7 @@ static bool fill_row(const struct goroutines *g, const struct gogroup *o, struct
 		.func = arena_span(mem, goroutines_func(g, o->place)), .status = arena_span(mem, o->bucket->status),
 		.creator = arena_span(mem, goroutines_func(g, o->bucket->creator)),
 		.at = o->place == TB_NONE ? (struct span){ 0 } : arena_span(mem, g->t->places[o->place].at),
-		.stack = stack_text(g, o, mem),
+		.stack = mem->used < STACKS_MAX ? stack_text(g, o, mem) : S(""),
 	};
 	return r->stack.p && r->status.p;
 }

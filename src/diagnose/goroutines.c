@@ -35,7 +35,7 @@ uint32_t group_at(const struct goroutines *g, uint32_t goroutine)
 
 enum subject { BY_FUNCTION, BY_STATE, BY_CREATOR, BY_LABEL, BY_WAIT };
 
-struct rule {
+struct gorule {
 	enum subject by;
 	pcre2_code *re;
 	pcre2_match_data *match;
@@ -44,12 +44,12 @@ struct rule {
 	bool wanted; /* focus */
 };
 
-static void rule_free(struct rule *r)
+static void rule_free(struct gorule *r)
 {
 	pcre2_match_data_free(r->match);
 	pcre2_match_context_free(r->limit);
 	pcre2_code_free(r->re);
-	*r = (struct rule){ 0 };
+	*r = (struct gorule){ 0 };
 }
 
 /* "90s", "10m", "2h", "10": minutes */
@@ -66,7 +66,7 @@ static bool read_minutes(struct span s, int64_t *ret)
 	return true;
 }
 
-static int rule_make(const char *text, struct rule *r, struct err *e)
+static int rule_make(const char *text, struct gorule *r, struct err *e)
 {
 	static const struct {
 		struct span word;
@@ -100,12 +100,12 @@ static int rule_make(const char *text, struct rule *r, struct err *e)
 	return 0;
 }
 
-static bool rule_hits(const struct rule *r, struct span s)
+static bool rule_hits(const struct gorule *r, struct span s)
 {
 	return s.p && pcre2_match(r->re, (PCRE2_SPTR)s.p, s.n, 0, 0, r->match, r->limit) >= 0;
 }
 
-static bool stack_hits(const struct goroutines *g, const struct rule *r, const struct tb_bucket *b)
+static bool stack_hits(const struct goroutines *g, const struct gorule *r, const struct tb_bucket *b)
 {
 	for (uint32_t i = 0; i < b->n_places; i++) {
 		const struct tb_place *p = &g->t->places[b->places[i]];
@@ -115,7 +115,7 @@ static bool stack_hits(const struct goroutines *g, const struct rule *r, const s
 	return false;
 }
 
-static bool bucket_hits(const struct goroutines *g, const struct rule *r, const struct tb_bucket *b)
+static bool bucket_hits(const struct goroutines *g, const struct gorule *r, const struct tb_bucket *b)
 {
 	switch (r->by) {
 	case BY_STATE:
@@ -130,15 +130,15 @@ static bool bucket_hits(const struct goroutines *g, const struct rule *r, const 
 }
 
 /* How many of each bucket pass: shown[]. */
-static void filter_buckets(const struct goroutines *g, const struct rule rules[2], int64_t *shown)
+static void filter_buckets(const struct goroutines *g, const struct gorule rules[2], int64_t *shown)
 {
 	const struct traceback *t = g->t;
-	const struct rule *wait = NULL;
+	const struct gorule *wait = NULL;
 
 	for (size_t i = 0; i < t->n_buckets; i++)
 		shown[i] = t->buckets[i].count;
 	for (int k = 0; k < 2; k++) {
-		const struct rule *r = &rules[k];
+		const struct gorule *r = &rules[k];
 		if (r->by == BY_WAIT)
 			wait = r;
 		for (size_t i = 0; r->re && i < t->n_buckets; i++) {
@@ -305,7 +305,7 @@ static uint64_t *hash_names(struct goroutines *g)
 	return names;
 }
 
-static int analyse(struct goroutines *g, const struct rule rules[2])
+void goroutines_analyse(struct goroutines *g)
 {
 	const struct traceback *t = g->t;
 	uint64_t *names = hash_names(g);
@@ -314,7 +314,7 @@ static int analyse(struct goroutines *g, const struct rule rules[2])
 
 	g->count = t->count;
 	if (names && shown) {
-		filter_buckets(g, rules, shown);
+		filter_buckets(g, g->rules, shown);
 		done = !t->n_buckets || make_groups(g, shown, names);
 	}
 	mem_free(names);
@@ -322,19 +322,38 @@ static int analyse(struct goroutines *g, const struct rule rules[2])
 	if (done)
 		gowait_judge(g);
 	g->no_memory |= !done || t->no_memory;
-	return 0;
+}
+
+void goroutines_forget(struct goroutines *g)
+{
+	mem_free(g->groups);
+	mem_free(g->group_of);
+	mem_free(g->own_place);
+	mem_free(g->knots);
+	arena_free(&g->mem);
 }
 
 /* ---- the face ---- */
+
+static void dump_ended(void *ctx, bool last)
+{
+	goseries_add(ctx, last);
+}
 
 int goroutines_new(struct goroutines **ret, struct err *e)
 {
 	struct goroutines *g = mem_zalloc(sizeof(*g));
 
-	if (!g || traceback_new(&g->t) < 0) {
+	if (g && (traceback_new(&g->t) < 0 || !(g->rules = mem_zalloc(2 * sizeof(*g->rules))))) {
+		traceback_free(g->t);
 		mem_free(g);
-		return err_set(e, ENOMEM, TR("no memory", "内存不足"));
+		g = NULL;
 	}
+	if (!g)
+		return err_set(e, ENOMEM, TR("no memory", "内存不足"));
+	g->rules[0].wanted = true;
+	g->t->ended = dump_ended;
+	g->t->ended_ctx = g;
 	*ret = g;
 	return 0;
 }
@@ -344,22 +363,23 @@ void goroutines_feed(struct goroutines *g, struct span bytes)
 	traceback_feed(g->t, bytes);
 }
 
-int goroutines_end(struct goroutines *g, const struct gofilter *f, struct err *e)
+int goroutines_filter(struct goroutines *g, const struct gofilter *f, struct err *e)
 {
-	struct rule rules[2] = { { .wanted = true }, { .wanted = false } };
 	int r = 0;
 
-	traceback_end(g->t);
-	if (f && f->focus)
-		r = rule_make(f->focus, &rules[0], e);
-	if (r == 0 && f && f->ignore)
-		r = rule_make(f->ignore, &rules[1], e);
-	g->filtered = f && (f->focus || f->ignore);
-	if (r == 0)
-		r = analyse(g, rules);
-	rule_free(&rules[0]);
-	rule_free(&rules[1]);
+	if (f->focus)
+		r = rule_make(f->focus, &g->rules[0], e);
+	if (r == 0 && f->ignore)
+		r = rule_make(f->ignore, &g->rules[1], e);
+	g->filtered = f->focus || f->ignore;
 	return r;
+}
+
+void goroutines_end(struct goroutines *g)
+{
+	traceback_end(g->t);
+	goroutines_analyse(g);
+	goseries_end(g);
 }
 
 void goroutines_free(struct goroutines *g)
@@ -367,11 +387,11 @@ void goroutines_free(struct goroutines *g)
 	if (!g)
 		return;
 	traceback_free(g->t);
-	mem_free(g->groups);
-	mem_free(g->group_of);
-	mem_free(g->own_place);
-	mem_free(g->knots);
-	arena_free(&g->mem);
+	rule_free(&g->rules[0]);
+	rule_free(&g->rules[1]);
+	mem_free(g->rules);
+	goroutines_forget(g);
+	goseries_free(g->series);
 	mem_free(g);
 }
 
@@ -434,12 +454,12 @@ static void put_stack(const struct goroutines *g, const struct tb_bucket *o, int
 		shown++;
 	}
 	if (i < o->n_places || o->elided)
-		buf_addf(b, TR("… %lld frames\n", "… %lld 个栈帧\n"), (long long)(o->n_places - i + o->elided));
+		buf_addf(b, TR("… %lld frames\n", "… %lld 个栈帧\n"), (long long)(o->n_places - i) + (long long)o->elided);
 	if (o->creator != TB_NONE)
 		put_frame(g->t, o->creator, true, b);
 }
 
-static void knot_excerpt(const struct goroutines *g, const struct goknot *k, struct buf *b)
+void knot_excerpt(const struct goroutines *g, const struct goknot *k, struct buf *b)
 {
 	for (size_t i = 0; i < k->n_members; i++) {
 		size_t before = b->len;
@@ -484,17 +504,17 @@ static void set_places(const struct goroutines *g, const struct goknot *k, struc
 	f->n_places = places ? k->n_members : 0;
 }
 
-static bool is_suspicion(enum gowrong w)
+bool knot_is_suspicion(enum gowrong w)
 {
 	return w >= GO_CONVOY;
 }
 
-void goroutines_findings(const struct goroutines *g, struct report *r, bool all)
+static void knot_findings(const struct goroutines *g, struct report *r, bool all)
 {
 	for (size_t i = 0; i < g->n_knots; i++) {
 		const struct goknot *k = &g->knots[i];
 		CLEANUP(buf_free) struct buf text = { .max = 64 << 10 };
-		if (!all && (is_suspicion(k->wrong) || !k->certain))
+		if (!all && (knot_is_suspicion(k->wrong) || !k->certain))
 			continue;
 		struct finding *f = report_say(r, k->cause, "%s", k->text);
 		if (!f)
@@ -507,6 +527,29 @@ void goroutines_findings(const struct goroutines *g, struct report *r, bool all)
 		knot_excerpt(g, k, &text);
 		f->excerpt = report_text(r, "%s", buf_str(&text));
 	}
+}
+
+/* What stands at from and behind it: the errors first, and files as they are called here. */
+static void order_findings(const struct goroutines *g, struct report *r, size_t from)
+{
+	for (size_t i = from; i < r->n_findings; i++) {
+		struct finding f = r->findings[i];
+		size_t to = i;
+		if (f.file.n)
+			f.file = relative(g, f.file);
+		for (; to > from && r->findings[to - 1].severity < f.severity; to--)
+			r->findings[to] = r->findings[to - 1];
+		r->findings[to] = f;
+	}
+}
+
+void goroutines_findings(const struct goroutines *g, struct report *r, bool all)
+{
+	size_t from = r->n_findings;
+
+	knot_findings(g, r, all);
+	goseries_findings(g, r, all);
+	order_findings(g, r, from);
 }
 
 static void limit(struct report *r, struct span text)
@@ -542,9 +585,11 @@ void goroutines_limits(const struct goroutines *g, struct report *r)
 					   "debug=2 转储；debug=1 会统计全部 goroutine"), (long long)t->bytes));
 	else if (t->cut_in_frame)
 		limit(r, report_text(r, TR("the dump ends within a goroutine, at byte %lld", "转储在某个 goroutine 中间结束，位于第 %lld 字节"), (long long)t->last));
-	if (t->dumps > 1)
-		limit(r, report_text(r, TR("it holds %lld dumps: the one with the most goroutines is shown (bytes %lld to %lld)",
-					   "其中有 %lld 个转储：显示 goroutine 最多的一个（第 %lld 至 %lld 字节）"), (long long)t->dumps,
+	if (g->series)
+		goseries_limits(g, r);
+	else if (t->dumps > 1)
+		limit(r, report_text(r, TR("it holds %lld stacks or dumps: the one with the most goroutines is shown (bytes %lld to %lld)",
+					   "其中有 %lld 个调用栈或转储：显示 goroutine 最多的一个（第 %lld 至 %lld 字节）"), (long long)t->dumps,
 				     (long long)t->first, (long long)t->last));
 	if (t->lost)
 		limit(r, report_text(r, TR("%lld goroutines differ from all before them and are counted with the last group: at most %d stacks are kept apart",

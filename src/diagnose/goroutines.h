@@ -66,6 +66,9 @@ struct gofilter {
 	/* one of: "RE" on functions and files, "state:RE", "creator:RE", "label:RE", "wait:10m" (at least) */
 };
 
+struct goseries;
+struct gorule;
+
 struct goroutines {
 	struct traceback *t;
 	struct arena mem;
@@ -79,14 +82,17 @@ struct goroutines {
 	int64_t own;                /* of them with user code */
 	const char *cwd;            /* set it: files below it are named relative to it; may be NULL */
 	bool no_memory;
+	struct goseries *series;    /* of several dumps in one text, each; NULL: it is one */
+	struct gorule *rules;       /* the filter; its own */
 	uint32_t *group_of;         /* of a bucket; its own */
 	bool *own_place;            /* of a place; its own */
 };
 
 int goroutines_new(struct goroutines **ret, struct err *e);
+/* What is looked at, before the first bytes; a bad expression is -EINVAL. */
+int goroutines_filter(struct goroutines *g, const struct gofilter *f, struct err *e);
 void goroutines_feed(struct goroutines *g, struct span bytes);
-/* The end of the bytes: analyse. f may be NULL; a bad expression is -EINVAL. */
-int goroutines_end(struct goroutines *g, const struct gofilter *f, struct err *e);
+void goroutines_end(struct goroutines *g); /* the end of the bytes: analyse */
 void goroutines_free(struct goroutines *g); /* NULL is fine */
 /* Findings, and what was cut or could not be read, into r. all: suspicions too (a dump that is judged for itself). */
 void goroutines_findings(const struct goroutines *g, struct report *r, bool all);
@@ -132,4 +138,28 @@ struct gochange {
 int64_t godumps_compare(const struct godump *d, size_t n, struct arena *mem, struct gochange **ret);
 /* go.leak findings of it. */
 void godumps_findings(size_t n, const struct gochange *c, size_t n_changes, struct report *r);
+
+/* The dumps of one text, in their order. What each showed is kept, their goroutines are those of the largest alone. */
+#define GOSERIES_MAX 64
+#define GOSERIES_SAID 8
+struct gosaid { /* one thing wrong */
+	enum gowrong wrong;
+	enum cause cause;
+	bool certain;
+	int line;
+	struct span text, excerpt, file;
+};
+struct goseries {
+	struct godump dumps[GOSERIES_MAX];
+	struct {
+		int64_t first, last; /* bytes */
+		struct gosaid said[GOSERIES_SAID];
+		size_t n_said;
+	} parts[GOSERIES_MAX];
+	size_t n;
+	int64_t more;             /* dumps that there was no room for */
+	struct gochange *changes; /* over all of them */
+	size_t n_changes;
+	struct arena mem;
+};
 #endif

@@ -214,18 +214,26 @@ static bool gather_mentions(struct waits *w)
 	return w->mentions != NULL;
 }
 
-static size_t first_mention(const struct waits *w, uint64_t address)
+/* The first of rows, sorted by the address that each begins with, at or behind it; n: there is none. */
+static size_t first_at(const void *rows, size_t n, size_t size, uint64_t address)
 {
-	size_t low = 0, high = w->n_mentions;
+	size_t low = 0, high = n;
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
-		if (w->mentions[mid].address < address)
+		uint64_t at;
+		memcpy(&at, (const char *)rows + mid * size, sizeof(at));
+		if (at < address)
 			low = mid + 1;
 		else
 			high = mid;
 	}
 	return low;
+}
+
+static size_t first_mention(const struct waits *w, uint64_t address)
+{
+	return first_at(w->mentions, w->n_mentions, sizeof(*w->mentions), address);
 }
 
 /* The object that the lock lies in, as its waiter's own frames name it: the nearest address below. */
@@ -267,16 +275,9 @@ static bool gather_locks(struct waits *w)
 
 static uint32_t lock_at(const struct waits *w, uint64_t address)
 {
-	size_t low = 0, high = w->n_locks;
+	size_t i = first_at(w->locks, w->n_locks, sizeof(*w->locks), address);
 
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (w->locks[mid].address < address)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < w->n_locks && w->locks[low].address == address ? (uint32_t)low : TB_NONE;
+	return i < w->n_locks && w->locks[i].address == address ? (uint32_t)i : TB_NONE;
 }
 
 /* stale: an argument that may be long overwritten names nobody by itself. */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/redact.h"
+#include "diagnose/logscan.h"
 #include "diagnose/state.h"
 
 static void on_line(void *ctx, struct span line, bool cut)
@@ -39,8 +40,10 @@ int judge_new(const struct judge_config *c, struct judge **ret, struct err *e)
 	j->exit_status_seen = -1;
 	j->match = c->match;
 	int r = c->match ? 0 : match_new(&j->match, e);
+	for (size_t i = 0; r == 0 && c->recovered && i < ARRAY_LEN(j->scan); i++)
+		r = logscan_new(NULL, NULL, &j->scan[i], e);
 	if (r < 0) {
-		mem_free(j);
+		judge_free(j);
 		return r;
 	}
 	for (int i = 0; i < 3; i++) {
@@ -89,6 +92,8 @@ void judge_feed(struct judge *j, enum stream s, struct span bytes)
 	bool esc = memchr(bytes.p, 0x1b, bytes.n) != NULL;
 	x->esc = x->lines.part.len ? x->esc | esc : esc;
 	keep_tail(&x->tail, bytes);
+	if (j->scan[s])
+		logscan_feed(j->scan[s], bytes);
 	lines_feed(&x->lines, bytes);
 	if (x->lines.bad)
 		j->no_memory = true;
@@ -220,6 +225,8 @@ void judge_free(struct judge *j)
 	mem_free(j->inner);
 	mem_free(j->panics);
 	mem_free(j->failed);
+	for (size_t i = 0; i < ARRAY_LEN(j->scan); i++)
+		logscan_free(j->scan[i]);
 	match_free(j->cfg.match ? NULL : j->match);
 	arena_free(&j->mem);
 	mem_free(j);

@@ -39,6 +39,7 @@ struct judge_config {
 	bool explain;           /* no ending is known */
 	bool json_out;          /* stdout was asked to be go test -json */
 	bool strict;
+	bool recovered;         /* look for panics that a program recovered, in text that is no test's: the caller does not do so itself */
 	const char *cwd;        /* to make absolute file names relative; may be NULL */
 	const char *module;     /* path of the main module and its directory below cwd ("" or "sub/"), so that a */
 	const char *module_dir; /* bare x_test.go of a package becomes sub/pkg/x_test.go; may be NULL */

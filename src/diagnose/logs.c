@@ -3,8 +3,12 @@
 #include <errno.h>
 
 #include "base/mem.h"
+#include "diagnose/state.h"
+#include "base/text.h"
+#include "base/words.h"
 #include "parse/goline.h"
 #include "parse/gotest.h"
+#include "parse/loglevel.h"
 #include "parse/logline.h"
 
 enum {
@@ -15,9 +19,12 @@ enum {
 
 struct logs {
 	struct judge *judge;
+	bool judge_scans;     /* it looks for recovered panics itself: how the program ended is known */
+	const char *cwd;      /* files below it are named relative to it; may be NULL */
 	struct logscan *scan;
 	struct goroutines *g;
 	struct unwrap unwrap;
+	struct words words;
 	bool tests;           /* a stream of JSON events: the judge knows all of it */
 	bool skims;           /* it is a service's log */
 	bool giving;          /* what comes is given on */
@@ -82,41 +89,17 @@ static bool is_service(struct span head)
 	return lines >= HEAD_LINES && logged * 5 >= lines * 4;
 }
 
-/* ---- words, sixteen bytes at a time ---- */
+/* ---- words that may mean something ---- */
 
-typedef unsigned char v16 __attribute__((vector_size(16)));
+#define P(lit) { lit, sizeof(lit) - 1 }
 
-static inline v16 load(const char *p)
-{
-	v16 v;
-
-	memcpy(&v, p, sizeof(v));
-	return v | 0x20;
-}
-
-/* Bytes 0, 1 and 3 of panic, goroutine, fatal, runtime, fail, exit, signal and SIGSEGV, warning; in either case. */
-#define WORDS(a, b, d) \
-	(((a == 'p') & (b == 'a') & (d == 'i')) | ((a == 'g') & (b == 'o') & (d == 'o')) | ((a == 'f') & (b == 'a') & ((d == 'a') | (d == 'l'))) | \
-	 ((a == 'r') & (b == 'u') & (d == 't')) | ((a == 'e') & (b == 'x') & (d == 't')) | ((a == 's') & (b == 'i') & ((d == 'n') | (d == 's') | \
-	 (d == 'q') | (d == 'a') | (d == 'b'))))
-
-static const char *find_word(const char *p, const char *end)
-{
-	for (; end - p >= 19; p += 16) {
-		v16 a = load(p), b = load(p + 1), d = load(p + 3);
-		v16 hit = (v16)WORDS(a, b, d);
-		uint64_t any[2];
-		memcpy(any, &hit, sizeof(any));
-		if (any[0] | any[1])
-			return p + (any[0] ? __builtin_ctzll(any[0]) / 8 : 8 + __builtin_ctzll(any[1]) / 8);
-	}
-	for (; end - p >= 4; p++) {
-		unsigned char a = p[0] | 0x20, b = p[1] | 0x20, d = p[3] | 0x20;
-		if (WORDS(a, b, d))
-			return p;
-	}
-	return end;
-}
+/* The first SURE of them do, wherever they stand; those up to LEVELS may be a logger's last words. */
+enum { SURE = 2, LEVELS = 7 };
+static const struct span telling[] = {
+	P("panic"), P("goroutine "), P("fata"), P("ftl "), P("ftl\x1b"), P("\nf0### "), P("\nf1### "),
+	P("fail"), P("runtime"), P("exit"), P(" race"), P("signal"), P("sigsegv"), P("sigquit"), P("sigabrt"), P("sigbus"), P("sigill"),
+	P("sigfpe"), P("sigtrap"), P("sigsys"),
+};
 
 static bool has_folded(struct span s, struct span word)
 {
@@ -130,17 +113,35 @@ static bool has_folded(struct span s, struct span word)
 	return false;
 }
 
-/* Does the line mean something, for the judge or as a recovered panic? */
-static bool is_telling(struct span line)
+/* Did a logger end its program with it? */
+static bool is_last_word(struct span line)
+{
+	CLEANUP(buf_free) struct buf plain = { 0 }, said = { 0 };
+
+	if (memchr(line.p, 0x1b, line.n)) {
+		ansi_strip(line, &plain);
+		line = buf_view(&plain);
+	}
+	return loglevel_read(line, &said) != LEVEL_OTHER;
+}
+
+/* A line with a word that is not sure: does it mean something? */
+static bool is_likely(struct span line, size_t which)
 {
 	struct goline g;
 
-	if (has_folded(line, S("panic")) || has_folded(line, S("goroutine")))
+	if (which < LEVELS && is_last_word(line))
 		return true;
 	if (is_logged(line))
 		return false;
 	goline_read(line, &g);
 	return g.kind != LINE_PLAIN && g.kind != LINE_DIAG && g.kind != LINE_TEST_LOG;
+}
+
+/* Does the line mean something, for the judge or as a recovered panic? */
+static bool is_telling(struct span line)
+{
+	return has_folded(line, S("panic")) || has_folded(line, S("goroutine ")) || (line.n && is_likely(line, SURE));
 }
 
 /* ---- giving on ---- */
@@ -191,7 +192,7 @@ static void part_end(struct logs *l)
 	CLEANUP(buf_free) struct buf line = l->part;
 
 	l->part = (struct buf){ 0 };
-	if (!l->giving && find_word(line.p, line.p + line.len) != line.p + line.len && is_telling(buf_view(&line))) {
+	if (!l->giving && is_telling(buf_view(&line))) {
 		l->giving = true;
 		l->quiet = 0;
 	}
@@ -203,9 +204,30 @@ static void part_end(struct logs *l)
 	give_lines(l, line.p, line.p + line.len);
 }
 
+/* Steps over what means nothing, from the beginning of a line on; where the first line begins that means something, or the last one. */
+static const char *skim_lines(struct logs *l, const char *p, const char *end)
+{
+	const char *from = p, *at = memchr(p, '\n', (size_t)(end - p)), *nl = at;
+	size_t which;
+
+	l->giving = nl && is_telling((struct span){ p, (size_t)(nl - p) }); /* nothing stands before it that could begin a word */
+	while (!l->giving && nl) {
+		const char *word = words_find(&l->words, at, end, &which);
+		word += word < end && *word == '\n';
+		const char *before = memrchr(p, '\n', (size_t)(word - p));
+		p = before ? before + 1 : p;
+		nl = memchr(word, '\n', (size_t)(end - word));
+		l->giving = nl && (which < SURE || is_likely((struct span){ p, (size_t)(nl - p) }, which));
+		at = word + 1;
+	}
+	skip(l, (size_t)(p - from));
+	l->quiet = 0;
+	return p;
+}
+
 static void skim(struct logs *l, struct span bytes)
 {
-	const char *p = bytes.p, *end = bytes.p + bytes.n, *nl, *done;
+	const char *p = bytes.p, *end = bytes.p + bytes.n, *nl;
 
 	if (l->part.len) {
 		nl = memchr(p, '\n', bytes.n);
@@ -215,30 +237,14 @@ static void skim(struct logs *l, struct span bytes)
 		part_end(l);
 		p = nl + 1;
 	}
-	for (const char *at = p; p < end;) { /* p: what is neither given nor skipped; at: where the search goes on */
-		if (l->giving) {
-			done = give_lines(l, p, end);
-			if (l->giving)
-				p = done;
-			if (l->giving)
-				break;
-			p = at = done;
-			continue;
-		}
-		const char *word = find_word(at, end), *before = memrchr(p, '\n', (size_t)(word - p));
-		if (before) {
-			skip(l, (size_t)(before + 1 - p));
-			p = before + 1;
-		}
-		nl = word < end ? memchr(word, '\n', (size_t)(end - word)) : NULL;
-		if (!nl)
+	while (p < end) {
+		if (!l->giving)
+			p = skim_lines(l, p, end);
+		if (!l->giving)
 			break;
-		l->giving = is_telling((struct span){ p, (size_t)(nl - p) });
-		l->quiet = 0;
+		p = give_lines(l, p, end);
 		if (l->giving)
-			continue;
-		skip(l, (size_t)(nl + 1 - p));
-		p = at = nl + 1;
+			break;
 	}
 	if (p < end)
 		part_add(l, (struct span){ p, (size_t)(end - p) });
@@ -273,6 +279,9 @@ int logs_new(struct span head, struct judge *j, struct logs **ret, struct err *e
 		return r;
 	}
 	l->judge = j;
+	l->judge_scans = j->cfg.recovered;
+	l->cwd = j->cfg.cwd;
+	words_make(&l->words, telling, ARRAY_LEN(telling));
 	unwrap_begin(&l->unwrap, f);
 	if (f == LOG_PLAIN) {
 		l->tests = is_event(span_head(head, span_chr(head, '\n')));
@@ -301,8 +310,6 @@ void logs_feed(struct logs *l, struct span bytes)
 
 void logs_end(struct logs *l)
 {
-	struct err e;
-
 	if (l->unwrap.form != LOG_PLAIN) {
 		unwrap_end(&l->unwrap);
 		take(l, buf_view(&l->unwrap.out));
@@ -315,22 +322,35 @@ void logs_end(struct logs *l)
 		buf_clear(&l->part);
 	}
 	logscan_end(l->scan);
-	goroutines_end(l->g, NULL, &e);
+	goroutines_end(l->g);
 	l->ended = true;
+}
+
+static void recovered_report(const struct logs *l, struct report *r)
+{
+	size_t first = r->n_findings;
+	struct span cwd = l->cwd ? span_of(l->cwd) : (struct span){ 0 };
+
+	logscan_report(l->scan, r);
+	for (size_t i = first; cwd.n && i < r->n_findings; i++) {
+		struct span rest = r->findings[i].file;
+		if (span_skip(&rest, cwd) && span_skip(&rest, S("/")))
+			r->findings[i].file = rest;
+	}
 }
 
 void logs_report(struct logs *l, struct report *r)
 {
 	bool tests = r->tests.packages > 0 || r->tests.run > 0;
 
-	if (!tests && (r->outcome == OUTCOME_NONE || r->outcome == OUTCOME_CRASHED))
-		logscan_report(l->scan, r);
+	if (!tests && !l->judge_scans)
+		recovered_report(l, r);
 	if (l->unwrap.form != LOG_PLAIN && l->unwrap.plain)
 		list_add(&r->mem, &r->limits, report_text(r, TR("%lld lines are not in the log format of the others (%s)", "有 %lld 行不符合其余行的日志格式（%s）"),
 							  (long long)l->unwrap.plain, log_form_name(l->unwrap.form)).p);
 	if (!logs_goroutines(l))
 		return;
-	if (!tests && r->outcome != OUTCOME_FAILED)
+	if (!tests && (r->outcome != OUTCOME_FAILED || r->cause == CAUSE_PROC_SIGNAL)) /* a service told to print them all */
 		goroutines_findings(l->g, r, false);
 	goroutines_limits(l->g, r);
 }

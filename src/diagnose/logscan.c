@@ -9,9 +9,11 @@
 #include "base/mem.h"
 #include "base/redact.h"
 #include "base/text.h"
+#include "base/words.h"
 #include "diagnose/state.h"
 #include "parse/crash.h"
 #include "parse/goframe.h"
+#include "parse/loglevel.h"
 #include "parse/logline.h"
 
 enum {
@@ -42,6 +44,7 @@ static const struct row {
 	{ "net/http", P("http2: panic serving "), P(": "), SHAPE_GO, 8, false },
 	{ "gin", P(" panic recovered:"), P(""), SHAPE_GIN, 60, false },
 	{ "echo", P("[PANIC RECOVER] "), P(""), SHAPE_GO, 4, false },
+	{ NULL, P("recovered panic ("), P("): "), SHAPE_GO, 4, true }, /* of a snapshot: who recovered it stands between */
 	{ "fiber", P("recovered panic: "), P(""), SHAPE_GO, 4, false },
 	{ "chi", P(" panic: "), P(""), SHAPE_CHI, 3, true },
 	{ "grpc", P("panic caught: "), P(""), SHAPE_GO, 3, false },
@@ -54,6 +57,9 @@ static const struct row {
 	{ "log", P("recovered from panic: "), P(""), SHAPE_GO, 4, false },
 #undef P
 };
+
+/* Loggers that panic behind their line: what follows shows whether it was survived. zap's DPanic only does so in development. */
+static const struct row level_panic = { .source = "log", .wait = 30 }, level_dpanic = { .source = "zap, DPanic", .wait = 30 };
 
 enum mode { IDLE, WAIT, STACK, CRASH };
 
@@ -72,9 +78,11 @@ struct logscan {
 	struct buf part;       /* an unfinished line */
 	bool cutting;
 	int64_t at, line_at;   /* bytes seen; where the line under way begins */
-	struct buf clean, json, made;
+	struct buf clean, json, made, said;
+	struct words words;
 	enum mode mode;
 	const struct row *row; /* NULL: a stack that nobody announced */
+	const char *source;    /* of row */
 	int left, lines;
 	char value[VALUE_MAX + 1], before[VALUE_MAX + 1];
 	int64_t offset;
@@ -86,51 +94,25 @@ struct logscan {
 	struct map by_key;
 	struct seen **kept;
 	size_t n_kept, cap_kept;
-	int64_t more;
+	int64_t more, told;
 	bool no_memory;
 };
 
-/* ---- the words, sixteen bytes at a time ---- */
+/* ---- the words ---- */
 
-typedef unsigned char v16 __attribute__((vector_size(16)));
+#define P(lit) { lit, sizeof(lit) - 1 }
+static const struct span telling[] = {
+	P("panic"), P("goroutine "), P("fata"), P("ftl "), P("ftl\x1b"), P("\nf0### "), P("\nf1### "),
+};
+#undef P
 
-static inline v16 load(const char *p)
+/* The first word from the beginning of a line on; end: there is none. */
+static const char *find_word(const struct logscan *s, const char *p, const char *end)
 {
-	v16 v;
-
-	memcpy(&v, p, sizeof(v));
-	return v | 0x20;
-}
-
-/* "p?n?c", "g?r?u", "f?t?l" in either case: panic, goroutine, fatal. */
-static inline bool is_word(const char *p)
-{
-	char a = p[0] | 0x20, c = p[2] | 0x20, e = p[4] | 0x20;
-
-	return (a == 'p' && c == 'n' && e == 'c') || (a == 'g' && c == 'r' && e == 'u') || (a == 'f' && c == 't' && e == 'l');
-}
-
-/* The first of the words; end: there is none. */
-static const char *find_word(const char *p, const char *end)
-{
-	for (; end - p >= 20; p += 16) {
-		v16 a = load(p), c = load(p + 2), e = load(p + 4);
-		v16 hit = (v16)(((a == 'p') & (c == 'n') & (e == 'c')) | ((a == 'g') & (c == 'r') & (e == 'u')) |
-				((a == 'f') & (c == 't') & (e == 'l')));
-		uint64_t any[2];
-		memcpy(any, &hit, sizeof(any));
-		if (!(any[0] | any[1]))
-			continue;
-		for (int i = 0; i < 16; i++) {
-			if (is_word(p + i))
-				return p + i;
-		}
-	}
-	for (; end - p >= 5; p++) {
-		if (is_word(p))
-			return p;
-	}
-	return end;
+	if (p < end && *p == 'F' && (end - p < 5 || (p[1] >= '0' && p[1] <= '1'))) /* klog's, with no newline before it */
+		return p;
+	p = words_find(&s->words, p, end, NULL);
+	return p + (p < end && *p == '\n');
 }
 
 /* ---- an event ends ---- */
@@ -211,6 +193,7 @@ static void tell(struct logscan *s, enum cause cause, const char *source)
 		old = remember(s, &e, key);
 	if (old)
 		old->count++;
+	s->told++;
 	if (s->fn)
 		s->fn(s->ctx, &e);
 }
@@ -221,10 +204,11 @@ static void event_end(struct logscan *s)
 
 	s->mode = IDLE;
 	if (was == WAIT && s->row) {
+		bool last = s->row == &level_panic && s->left >= 0; /* nothing shows that it was survived */
 		crash_clear(&s->crash);
-		tell(s, CAUSE_GO_PANIC_RECOVERED, s->row->source);
+		tell(s, last ? CAUSE_PROC_LOG_FATAL : CAUSE_GO_PANIC_RECOVERED, last ? "panic" : s->source);
 	} else if (was == STACK && s->row) {
-		tell(s, CAUSE_GO_PANIC_RECOVERED, s->row->source);
+		tell(s, CAUSE_GO_PANIC_RECOVERED, s->source);
 	} else if (was == STACK && (s->panicked || s->printed)) {
 		if (s->panicked || s->value[0])
 			tell(s, CAUSE_GO_PANIC_RECOVERED, "stack");
@@ -315,7 +299,7 @@ static bool gin_line(struct logscan *s, struct span line)
 		s->before[0] = '\0';
 		return true;
 	}
-	if (at == SPAN_NONE || !(file = goframe_file(place, &n)).n)
+	if (at == SPAN_NONE || !goframe_file(place, &n).n)
 		return false;
 	copy_text(s->before, sizeof(s->before), place);
 	return true;
@@ -420,6 +404,16 @@ static const struct row *row_of(struct span line, struct span *value)
 	return NULL;
 }
 
+/* `"boom" (boom)`, `main.T{n:1} (said)`, of Kubernetes before 0.31: what stands in brackets is what the panic says. */
+static struct span bracketed(struct span v)
+{
+	size_t at = span_find(v, S("\" (")), end = span_rchr(v, ')');
+
+	if (at == SPAN_NONE)
+		at = span_find(v, S("} ("));
+	return at == SPAN_NONE || end == SPAN_NONE || end < at + 3 ? v : span_from(span_head(v, end), at + 3);
+}
+
 /* `panic="boom" panicGoValue=…`: boom. The stack may follow in the line: "boom goroutine 7 [running]:". */
 static void take_value(struct logscan *s, const struct row *r, struct span v)
 {
@@ -427,6 +421,8 @@ static void take_value(struct logscan *s, const struct row *r, struct span v)
 
 	if (stack != SPAN_NONE && is_header(span_from(v, stack + 1)))
 		v = span_head(v, stack);
+	if (span_eq(r->mark, S("Observed a panic: ")))
+		v = bracketed(v);
 	if (v.n && v.p[0] == '"') {
 		v = span_from(v, 1);
 		v = span_head(v, span_chr(v, '"'));
@@ -437,6 +433,19 @@ static void take_value(struct logscan *s, const struct row *r, struct span v)
 	copy_text(s->value, sizeof(s->value), v);
 }
 
+/* "recovered panic (net/http): …" */
+static const char *source_of(struct span line, const struct row *r)
+{
+	struct span name = r->source ? (struct span){ 0 } : span_from(line, r->mark.n);
+
+	name = span_head(name, span_find(name, r->end));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (rows[i].source && span_eq(name, span_of(rows[i].source)))
+			return rows[i].source;
+	}
+	return r->source ? r->source : "stack";
+}
+
 static bool begin_row(struct logscan *s, struct span line, int64_t offset)
 {
 	struct span v;
@@ -445,6 +454,7 @@ static bool begin_row(struct logscan *s, struct span line, int64_t offset)
 	if (!r)
 		return false;
 	s->row = r;
+	s->source = source_of(line, r);
 	s->offset = offset;
 	s->before[0] = '\0';
 	s->tabbed = false;
@@ -459,12 +469,59 @@ static bool begin_row(struct logscan *s, struct span line, int64_t offset)
 	return true;
 }
 
+/* ---- a logger's last words ---- */
+
+static bool begin_level(struct logscan *s, struct span line, int64_t offset)
+{
+	buf_clear(&s->said);
+	enum loglevel l = loglevel_read(line, &s->said);
+
+	if (l == LEVEL_OTHER)
+		return false;
+	copy_text(s->value, sizeof(s->value), buf_view(&s->said));
+	s->offset = offset;
+	crash_clear(&s->crash);
+	if (l == LEVEL_FATAL) {
+		tell(s, CAUSE_PROC_LOG_FATAL, loglevel_word(l));
+		return true;
+	}
+	s->row = l == LEVEL_PANIC ? &level_panic : &level_dpanic;
+	s->source = s->row->source;
+	s->mode = WAIT;
+	s->left = s->row->wait;
+	return true;
+}
+
+/* Does the line tell better what became of the panic? Then it is the one that counts. */
+static bool is_better(struct logscan *s, struct span line)
+{
+	struct goline g;
+	struct span v;
+
+	if (row_of(line, &v) || is_header(line))
+		return true;
+	goline_read(line, &g);
+	return g.kind == LINE_PANIC || g.kind == LINE_FATAL || g.kind == LINE_FATAL_SIGNAL;
+}
+
+/* False: the line is not one that passes by while it is waited. */
+static bool wait_level(struct logscan *s, struct span line)
+{
+	buf_clear(&s->said);
+	if (is_better(s, line))
+		s->mode = IDLE;
+	else if (loglevel_read(line, &s->said) != LEVEL_OTHER || --s->left < 0)
+		event_end(s);
+	return s->mode != IDLE;
+}
+
 /* Text that a JSON line held, or a line of the log. */
 static void scan_line(struct logscan *s, struct span line, int64_t offset);
 
 static bool json_line(struct logscan *s, struct span line, int64_t offset)
 {
 	struct buf text = s->json;
+	int64_t told = s->told;
 	struct span v;
 
 	buf_clear(&text);
@@ -496,6 +553,8 @@ static bool json_line(struct logscan *s, struct span line, int64_t offset)
 	s->in_json = false;
 	buf_free(&s->json);
 	s->json = text;
+	if (s->told == told)
+		begin_level(s, line, offset);
 	return true;
 }
 
@@ -532,7 +591,10 @@ static void idle_line(struct logscan *s, struct span line, int64_t offset)
 		s->lines = 0;
 		s->printed = s->panicked = s->step_over = s->fiber = false;
 		s->first_frame = true;
+		return;
 	}
+	if (!s->in_json)
+		begin_level(s, line, offset);
 }
 
 static void scan_line(struct logscan *s, struct span line, int64_t offset)
@@ -545,6 +607,11 @@ static void scan_line(struct logscan *s, struct span line, int64_t offset)
 	case IDLE:
 		break;
 	case WAIT:
+		if (s->row == &level_panic || s->row == &level_dpanic) {
+			if (wait_level(s, line))
+				return;
+			break;
+		}
 		if (!stack_begins(s, line) && --s->left < 0)
 			event_end(s);
 		return;
@@ -590,7 +657,7 @@ static void part_end(struct logscan *s)
 
 	s->part = (struct buf){ 0 };
 	s->cutting = false;
-	if (s->mode != IDLE || find_word(line.p, line.p + line.len) != line.p + line.len)
+	if (s->mode != IDLE || find_word(s, line.p, line.p + line.len) != line.p + line.len)
 		take_line(s, buf_view(&line), s->line_at);
 }
 
@@ -621,7 +688,7 @@ void logscan_feed(struct logscan *s, struct span bytes)
 	while (p < end) {
 		const char *line = p;
 		if (s->mode == IDLE) {
-			const char *word = find_word(p, end), *before = memrchr(p, '\n', (size_t)(word - p));
+			const char *word = find_word(s, p, end), *before = memrchr(p, '\n', (size_t)(word - p));
 			line = before ? before + 1 : p;
 			if (word == end) {
 				p = line;
@@ -655,6 +722,7 @@ int logscan_new(logscan_fn *fn, void *ctx, struct logscan **ret, struct err *e)
 		return err_set(e, ENOMEM, TR("no memory", "内存不足"));
 	s->fn = fn;
 	s->ctx = ctx;
+	words_make(&s->words, telling, ARRAY_LEN(telling));
 	*ret = s;
 	return 0;
 }
@@ -667,6 +735,7 @@ void logscan_free(struct logscan *s)
 	buf_free(&s->clean);
 	buf_free(&s->json);
 	buf_free(&s->made);
+	buf_free(&s->said);
 	crash_free(&s->crash);
 	map_free(&s->by_key);
 	mem_free(s->kept);
@@ -688,6 +757,8 @@ void logscan_findings(const struct logscan *s, struct report *r)
 			return;
 		f->order = n->offset;
 		f->count = n->count;
+		if (n->cause == CAUSE_PROC_LOG_FATAL)
+			f->severity = SEV_WARNING; /* it was to end the program; only an exit status shows that it did */
 		f->file = n->file.n ? report_text(r, "%.*s", SPAN_ARG(n->file)) : (struct span){ 0 };
 		f->line = n->line;
 		f->excerpt = report_text(r, "%.*s", SPAN_ARG(n->stack));
@@ -702,27 +773,44 @@ void logscan_skip(struct logscan *s, int64_t n)
 	s->at += n;
 }
 
+static void summarise(const struct logscan *s, struct report *r)
+{
+	int64_t panics = 0, last_words = 0;
+	size_t kinds = 0;
+
+	for (size_t i = 0; i < s->n_kept; i++) {
+		bool word = s->kept[i]->cause == CAUSE_PROC_LOG_FATAL;
+		*(word ? &last_words : &panics) += s->kept[i]->count;
+		kinds += !word;
+	}
+	if (!last_words)
+		r->summary = report_text(r, TR("recovered panics: %lld, %zu different", "被恢复的 panic：%lld 次，%zu 种"), (long long)panics, kinds).p;
+	else if (!panics)
+		r->summary = report_text(r, TR("lines with which a logger ends its program: %lld", "日志库据以终止程序的行：%lld"), (long long)last_words).p;
+	else
+		r->summary = report_text(r, TR("recovered panics: %lld, %zu different; lines with which a logger ends its program: %lld",
+					       "被恢复的 panic：%lld 次，%zu 种；日志库据以终止程序的行：%lld"), (long long)panics, kinds, (long long)last_words).p;
+}
+
 void logscan_report(const struct logscan *s, struct report *r)
 {
-	int64_t times = 0;
 	enum cause died = CAUSE_NONE;
 
 	if (!s->n_kept)
 		return;
 	logscan_findings(s, r);
 	for (size_t i = 0; i < s->n_kept; i++) {
-		bool survived = s->kept[i]->cause == CAUSE_GO_PANIC_RECOVERED;
-		times += survived ? s->kept[i]->count : 0;
-		died = survived ? died : s->kept[i]->cause;
+		enum cause c = s->kept[i]->cause;
+		died = c == CAUSE_GO_PANIC_RECOVERED || c == CAUSE_PROC_LOG_FATAL ? died : c;
 	}
 	if (r->outcome != OUTCOME_NONE)
 		return;
 	r->evidence = TR("service log", "服务日志");
-	if (died != CAUSE_NONE) {
-		r->outcome = OUTCOME_CRASHED;
-		r->cause = died;
-		r->summary = report_text(r, "%s", tx(cause_table[died].mean)).p;
-	} else {
-		r->summary = report_text(r, TR("recovered panics: %lld, %zu different", "被恢复的 panic：%lld 次，%zu 种"), (long long)times, s->n_kept).p;
+	if (died == CAUSE_NONE) {
+		summarise(s, r);
+		return;
 	}
+	r->outcome = OUTCOME_CRASHED;
+	r->cause = died;
+	r->summary = report_text(r, "%s", tx(cause_table[died].mean)).p;
 }

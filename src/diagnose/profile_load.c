@@ -1,6 +1,7 @@
 #include "diagnose/profile_own.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/mem.h"
 #include "base/path.h"
@@ -37,6 +38,18 @@ static uint8_t ask(const struct profiles *s, struct span text)
 {
 	return (uint8_t)((name_rule_matches(&s->focus, text) ? MATCH_FOCUS : 0) | (name_rule_matches(&s->ignore, text) ? MATCH_IGNORE : 0) |
 			 (name_rule_matches(&s->hide, text) ? MATCH_HIDE : 0));
+}
+
+/* Of a damaged profile the address is all that is known: "0x4e07b5 [server]". Absent: not even that. */
+static struct span address_name(const struct loading *l, const struct pprof_location *at, char *room, size_t size)
+{
+	struct span file = at->mapping == PPROF_NONE ? (struct span){ 0 } : pprof_string(&l->p, l->p.mappings[at->mapping].file);
+	struct span base = path_base(file);
+	int n = 0;
+
+	if (l->p.n_flaws && at->address)
+		n = snprintf(room, size, base.n ? "0x%llx [%.*s]" : "0x%llx", (unsigned long long)at->address, (int)span_head(base, size / 2).n, base.p);
+	return (struct span){ n > 0 ? room : NULL, n > 0 ? (size_t)n : 0 };
 }
 
 static struct span object_name(struct loading *l, const struct pprof_location *at, char *room, size_t size)
@@ -129,7 +142,10 @@ static uint32_t frame_of(struct loading *l, const struct pprof_location *at, con
 	char room[300];
 	uint32_t name = line && line->function != PPROF_NONE ? l->names[line->function] : PPROF_NONE;
 
-	return name != PPROF_NONE ? name : group_name(l->s, l->g, object_name(l, at, room, sizeof(room)));
+	if (name != PPROF_NONE)
+		return name;
+	struct span address = address_name(l, at, room, sizeof(room));
+	return address.n ? group_name(l->s, l->g, address) : group_name(l->s, l->g, object_name(l, at, room, sizeof(room)));
 }
 
 static void prune_location(struct loading *l, const struct pprof_location *at, struct frames *f, uint32_t *first)

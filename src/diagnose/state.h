@@ -138,6 +138,7 @@ struct jfinding {
 
 struct judge {
 	struct judge_config cfg;
+	struct logscan *scan[3]; /* for recovered panics; NULL: not looked for */
 	struct arena mem;
 	struct match *match;
 	struct text_ctx text[3];
@@ -229,6 +230,8 @@ bool blame_build(struct judge *j, struct span package, bool soft, struct span fa
 /* text.c */
 void text_line(struct text_ctx *x, struct span line, bool cut);
 void text_end(struct text_ctx *x);
+/* The last line by which a logger ended its program; absent: there is none. */
+struct span text_logged_fatal(struct span text);
 bool text_ends(const struct text_ctx *x, struct span tail, size_t max, struct buf *ret);
 
 /* package.c, at the very end: packages that never ended */
@@ -236,6 +239,9 @@ void pkg_abandon(struct judge *j, struct jpkg *p, bool said_success);
 
 /* masked.c */
 void masked_add(struct judge *j, struct nested *n);
+
+/* recovered.c: after doubt about what was printed; findings for what scan saw */
+void recovered_add(struct judge *j);
 
 /* verdict.c */
 int verdict_make(struct judge *j, struct report *r, struct err *e);

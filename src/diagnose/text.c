@@ -467,7 +467,29 @@ void text_line(struct text_ctx *x, struct span line, bool cut)
 	take_line(x, &g, line);
 }
 
-/* What a program left behind that is no package: its crash, or the failures of a test binary run by hand. */
+static void program_finding(struct text_ctx *x, const struct crash *c)
+{
+	struct judge *j = x->j;
+	char test[200];
+	bool in_test = c->kind == CRASH_TIMEOUT || crash_test(c, test, sizeof(test));
+	struct jfinding *f = finding_new(j, crash_cause(c, in_test), !j->cfg.explain);
+
+	if (!f)
+		return;
+	const struct crash_frame *at = crash_place(c);
+	f->from_test = in_test;
+	if (in_test && c->kind != CRASH_TIMEOUT)
+		f->f.test = arena_span(&j->mem, span_of(test));
+	if (at)
+		finding_file(j, f, (struct span){ 0 }, span_of(at->file), at->line);
+	struct span said = f->f.cause == CAUSE_PROC_LOG_FATAL ? text_logged_fatal(buf_view(&x->tail)) : (struct span){ 0 };
+	finding_line(j, &f->f.message, said.n ? said : span_of(c->value[0] ? c->value : c->signal));
+	finding_text(j, &f->f.excerpt, buf_view(&c->text));
+	if (c->kind == CRASH_RACE)
+		f->from_test = false;
+}
+
+/* What a program left behind that is no package: its races, its crash, or the failures of a test binary run by hand. */
 void text_end(struct text_ctx *x)
 {
 	struct judge *j = x->j;
@@ -480,22 +502,8 @@ void text_end(struct text_ctx *x)
 			(struct span){ 0 });
 		return;
 	}
-	struct crash *c = p->crash && p->crash->kind != CRASH_NONE ? p->crash : p->races ? p->race : NULL;
-	if (!c || (c->kind != CRASH_TIMEOUT && !c->lines))
-		return;
-	char test[200];
-	bool in_test = c->kind == CRASH_TIMEOUT || crash_test(c, test, sizeof(test));
-	struct jfinding *f = finding_new(j, crash_cause(c, in_test), !j->cfg.explain);
-	if (!f)
-		return;
-	const struct crash_frame *at = crash_place(c);
-	f->from_test = in_test;
-	if (in_test && c->kind != CRASH_TIMEOUT)
-		f->f.test = arena_span(&j->mem, span_of(test));
-	if (at)
-		finding_file(j, f, (struct span){ 0 }, span_of(at->file), at->line);
-	finding_line(j, &f->f.message, span_of(c->value[0] ? c->value : c->signal));
-	finding_text(j, &f->f.excerpt, buf_view(&c->text));
-	if (c->kind == CRASH_RACE)
-		f->from_test = false;
+	if (p->crash && p->crash->kind != CRASH_NONE && (p->crash->kind == CRASH_TIMEOUT || p->crash->lines))
+		program_finding(x, p->crash);
+	if (p->races && p->race && p->race->lines)
+		program_finding(x, p->race);
 }

@@ -4,14 +4,21 @@
 
 #include "diagnose/trace_own.h"
 
-static int64_t point(const struct trace *t, int64_t time)
+/* As in the reader: what is done for each event is one function; what is seldom done is out of its way. */
+#ifndef __clang__
+#pragma GCC optimize("no-tree-slp-vectorize")
+#endif
+#define HOT static inline __attribute__((always_inline))
+#define COLD __attribute__((noinline, cold))
+
+static inline int64_t point(const struct trace *t, int64_t time)
 {
 	return time - t->begin;
 }
 
 /* ---- one state ends ---- */
 
-static void wait_ends(struct trace *t, const struct xt_event *ev, struct life *l, bool open)
+HOT void wait_ends(struct trace *t, const struct xt_event *ev, struct life *l, bool open)
 {
 	bool before = l->before_wait;
 	uint32_t stack = l->class == TC_SYSCALL ? l->stack : l->wait_stack;
@@ -46,14 +53,12 @@ static void wait_ends(struct trace *t, const struct xt_event *ev, struct life *l
 		s->closed++;
 }
 
-static void latency_add(struct trace *t, const struct xt_goroutine *g, struct life *l, int64_t from, int64_t took)
+HOT void latency_add(struct trace *t, const struct xt_goroutine *g, struct life *l, int64_t from, int64_t took)
 {
 	unsigned top = took > 31 ? 63 - (unsigned)__builtin_clzll((uint64_t)took) : 4;
 	size_t at = (size_t)(top - 4) * 32 + (((uint64_t)took >> (top - 4)) & 31);
 	struct trace_latency *all = &t->view.latency;
 
-	if (took < 0)
-		return;
 	if (took < 32)
 		at = (size_t)took;
 	t->latencies[at]++;
@@ -70,14 +75,16 @@ static void latency_add(struct trace *t, const struct xt_goroutine *g, struct li
 }
 
 /* What the goroutine did until now is added up. */
-static void leaves(struct trace *t, const struct xt_event *ev, struct life *l, bool open)
+HOT void leaves(struct trace *t, const struct xt_event *ev, struct life *l, bool open)
 {
 	int64_t took = ev->time - l->since;
 
 	if (took < 0)
 		return;
 	time_add(&l->total[l->class], took);
-	if (t->line)
+	if (t->told && t->n_watched)
+		trace_watch_leaves(t, ev, l);
+	if (t->told && t->line)
 		timeline_span(t->line, point(t, l->since), point(t, ev->time), l->group, (enum trace_class)l->class, l->p, ev->who->id);
 	if (l->class >= TC_SYSCALL)
 		wait_ends(t, ev, l, open);
@@ -104,7 +111,7 @@ static void net_woken(struct trace *t, const struct xt_event *ev, struct life *l
  * Data that came is read at once, by the same call, which then reads again until it has to wait. A deadline ends the call:
  * what follows is something else, or one read alone before the next wait.
  */
-static void net_next(struct trace *t, const struct xt_event *ev, struct life *l)
+COLD static void net_next(struct trace *t, const struct xt_event *ev, struct life *l)
 {
 	bool same;
 
@@ -125,11 +132,13 @@ static void net_next(struct trace *t, const struct xt_event *ev, struct life *l)
 
 /* ---- goroutines ---- */
 
-static void keep(struct trace *t, const struct xt_event *ev, const struct life *l, int64_t ended)
+COLD static void keep(struct trace *t, const struct xt_event *ev, const struct life *l, int64_t ended)
 {
 	struct trace_group *g = &t->groups[l->group];
 	struct trace_goroutine *one;
 
+	if (t->n_watched)
+		trace_watch_ends(t, ev->who->id, l, ended >= 0);
 	for (size_t i = 0; i < TC_COUNT; i++)
 		time_add(&g->total[i], l->total[i]);
 	g->goroutines++;
@@ -159,7 +168,7 @@ static void name_it(struct trace *t, struct life *l, uint32_t stack)
 
 static void regions_end(struct trace *t, struct life *l, int64_t now, uint64_t g);
 
-static void enters(struct trace *t, const struct xt_event *ev, struct life *l)
+HOT void enters(struct trace *t, const struct xt_event *ev, struct life *l)
 {
 	l->since = ev->time;
 	l->before_wait = false;
@@ -185,7 +194,7 @@ static void enters(struct trace *t, const struct xt_event *ev, struct life *l)
 	}
 }
 
-static void appears(struct trace *t, const struct xt_event *ev, struct life *l)
+COLD static void appears(struct trace *t, const struct xt_event *ev, struct life *l)
 {
 	bool status = ev->type == XT_GO_STATUS || ev->type == XT_GO_STATUS_STACK;
 
@@ -545,10 +554,12 @@ int trace_new(const struct trace_config *c, struct trace **ret, struct err *e)
 		goto failed;
 	if (c->timeline)
 		t->line = timeline_new(c);
-	if (!mem_grow(&t->groups, &t->cap_groups, 0, sizeof(*t->groups)) || (c->timeline && !t->line)) {
+	if (!mem_grow(&t->groups, &t->cap_groups, 0, sizeof(*t->groups)) || (c->timeline && !t->line) ||
+	    trace_watch_begin(t, c->watch, c->n_watch) < 0) {
 		err_set(e, ENOMEM, TR("no memory to read an execution trace", "内存不足，无法读取执行跟踪"));
 		goto failed;
 	}
+	t->told = t->line || t->n_watched;
 	t->groups[0] = (struct trace_group){ .name = S("") };
 	t->n_groups = 1;
 	return 0;
@@ -657,5 +668,6 @@ void trace_free(struct trace *t)
 	mem_free(t->hits);
 	mem_free(t->funcs);
 	mem_free(t->proc_runs);
+	mem_free(t->watched);
 	mem_free(t);
 }

@@ -28,6 +28,23 @@ const char *trace_dep_title(enum trace_dep d);
 struct trace_config {
 	int64_t from, to;  /* the window of the timeline; to 0: to the end */
 	bool timeline;
+	const uint64_t *watch; /* goroutines whose last moments are kept; the caller's, for trace_new */
+	size_t n_watch;        /* at most TRACE_WATCH */
+};
+#define TRACE_WATCH 16
+#define TRACE_MOMENTS 6
+struct trace_moment { /* one state that a goroutine was in */
+	int64_t from, to;
+	uint32_t reason, stack; /* of running: where it left off */
+	enum trace_class class;
+};
+struct trace_watched {
+	uint64_t id;
+	bool seen, ended, before; /* before: it was there when the trace began */
+	int64_t created;
+	uint32_t group;
+	struct trace_moment last[TRACE_MOMENTS]; /* the oldest of them first */
+	size_t n;
 };
 
 /* One place where goroutines waited: a reason and a stack. */
@@ -134,6 +151,7 @@ void trace_feed(struct trace *t, struct span s);
 /* No more bytes. -EBADMSG: the trace is damaged or cut; what could be read is there all the same. */
 int trace_end(struct trace *t, struct err *e);
 const struct trace_view *trace_view(const struct trace *t);
+const struct trace_watched *trace_watched(const struct trace *t, uint64_t id); /* after trace_end; NULL: it was not asked for, or not seen */
 void trace_findings(const struct trace *t, struct report *r); /* findings, limits, summary */
 void trace_free(struct trace *t);
 

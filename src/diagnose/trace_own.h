@@ -98,6 +98,9 @@ struct trace {
 	uint64_t n_problems, left_out;
 	bool damaged;
 	struct timeline *line;
+	bool told; /* of single states: there is a timeline, or somebody is watched */
+	struct trace_watched *watched;
+	size_t n_watched;
 	char what[400]; /* the first damage, for the error */
 };
 
@@ -117,6 +120,10 @@ void trace_sum_add(struct trace_sum *s, int64_t from, int64_t to, uint64_t id);
 void trace_sort(struct trace *t);
 /* trace_note.c */
 void trace_note(void *ctx, const struct xt_note *n);
+/* trace_watch.c */
+int trace_watch_begin(struct trace *t, const uint64_t *ids, size_t n); /* -ENOMEM */
+void trace_watch_leaves(struct trace *t, const struct xt_event *ev, const struct life *l);
+void trace_watch_ends(struct trace *t, uint64_t id, const struct life *l, bool ended);
 /* trace_line.c */
 struct timeline *timeline_new(const struct trace_config *c);
 void timeline_free(struct timeline *l);

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "diagnose/state.h"
+#include "parse/loglevel.h"
 
 #define TOLD_MAX 64 /* unknown errors that are looked for in the excerpts of others */
 
@@ -26,6 +27,7 @@ static int cause_rank(enum cause c)
 		{ CAUSE_GO_NIL_DEREF, 22 }, { CAUSE_GO_PANIC, 22 }, { CAUSE_TEST_PANIC, 22 }, { CAUSE_TEST_AFTER_END, 22 },
 		{ CAUSE_TEST_RACE, 23 }, { CAUSE_TEST_IO_INCOMPLETE, 24 }, { CAUSE_TEST_EXIT, 25 }, { CAUSE_TEST_FUZZ, 26 },
 		{ CAUSE_TEST_FAIL, 27 }, { CAUSE_TEST_UNFINISHED, 28 }, { CAUSE_PROC_SIGNAL, 29 }, { CAUSE_PROC_EXIT, 40 },
+		{ CAUSE_PROC_LOG_FATAL, 39 },
 	};
 	const char *id = cause_table[c].id;
 
@@ -366,7 +368,7 @@ static bool is_fault_signal(int sig)
 static const char *end_message(struct judge *j, const struct ending *e)
 {
 	char limit[24];
-	const char *sig = sigabbrev_np(e->sig), *desc = sigdescr_np(e->sig);
+	const char *sig = sigabbrev_np(e->stop == STOP_SIGNAL && e->stop_sig ? e->stop_sig : e->sig), *desc = sigdescr_np(e->sig);
 
 	duration_text(e->limit_ns, limit);
 	if (e->stop == STOP_TIMEOUT)
@@ -508,6 +510,23 @@ static bool said_not_found(struct judge *j, int code)
 	return false;
 }
 
+struct span text_logged_fatal(struct span text)
+{
+	CLEANUP(buf_free) struct buf plain = { 0 }, said = { 0 };
+	struct span best = { 0 };
+
+	while (text.n) {
+		struct span line = span_cut(&text, '\n'), shown = line;
+		buf_clear(&plain);
+		buf_clear(&said);
+		if (line.n && memchr(line.p, 0x1b, line.n) && ansi_strip(line, &plain))
+			shown = buf_view(&plain);
+		if (loglevel_read(span_trim(shown), &said) == LEVEL_FATAL)
+			best = line;
+	}
+	return best;
+}
+
 static void unexplained_exit(struct judge *j, const struct ending *e)
 {
 	struct text_ctx *x = last_words(j);
@@ -518,14 +537,15 @@ static void unexplained_exit(struct judge *j, const struct ending *e)
 	if (text.n > TAIL_MAX)
 		text = span_from(text, tail_cut(text, text.n - TAIL_MAX));
 	const struct cause_match *m = match_text(j->match, text, IN_ANY);
-	struct jfinding *f = finding_new(j, m ? m->cause : CAUSE_PROC_EXIT, false);
+	struct span fatal = m ? (struct span){ 0 } : text_logged_fatal(text);
+	struct jfinding *f = finding_new(j, m ? m->cause : fatal.n ? CAUSE_PROC_LOG_FATAL : CAUSE_PROC_EXIT, false);
 	if (!f)
 		return;
 	if (m) {
 		f->f.classes = m->classes;
 		f->f.advice = span_of(m->advice.en ? tx(m->advice) : NULL);
 	}
-	struct span line = last_line(text);
+	struct span line = fatal.n ? span_trim(fatal) : last_line(text);
 	buf_clear(&j->scratch);
 	if (j->is_go_test && j->packages_seen && !j->packages_failed)
 		buf_addf(&j->scratch, TR("exit status %d, although no test, package or build failed", "退出码 %d，但没有测试、包或构建失败"), e->code);
@@ -809,6 +829,7 @@ int verdict_make(struct judge *j, struct report *r, struct err *e)
 		doubt_words(j);
 	check_requested(j);
 	end_panics(j);
+	recovered_add(j);
 	fold_unknown(j);
 	enum outcome o = apply_strict(j, decide(j, r));
 	if (o == OUTCOME_MASKED)

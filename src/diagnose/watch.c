@@ -74,6 +74,8 @@ static void take_event(void *ctx, const struct logscan_event *e)
 	struct output *o = x->o;
 	const struct watch_event w = { e->cause, e->source, e->value, e->stack, e->file, e->line };
 
+	if (e->cause == CAUSE_PROC_LOG_FATAL) /* its exit status will tell whether it ended */
+		return;
 	if (!o->dying) {
 		o->calls.event(o->calls.ctx, &w);
 		return;

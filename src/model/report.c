@@ -118,18 +118,6 @@ void report_free(struct report *r)
 	*r = (struct report){ 0 };
 }
 
-static void put_str(struct json_out *j, const char *key, const char *v)
-{
-	json_key(j, key);
-	json_strz(j, v);
-}
-
-static void put_span(struct json_out *j, const char *key, struct span v)
-{
-	json_key(j, key);
-	json_str(j, v);
-}
-
 static void put_count(struct json_out *j, const char *key, int64_t v) /* negative: not known */
 {
 	json_key(j, key);
@@ -142,12 +130,6 @@ static void put_count(struct json_out *j, const char *key, int64_t v) /* negativ
 static void put_ms(struct json_out *j, const char *key, int64_t ns)
 {
 	put_count(j, key, ns < 0 ? -1 : ns / NSEC_PER_MSEC);
-}
-
-static void put_bool(struct json_out *j, const char *key, bool v)
-{
-	json_key(j, key);
-	json_bool(j, v);
 }
 
 static void put_line(struct json_out *j, int line)
@@ -185,7 +167,7 @@ static void put_exit(struct json_out *j, enum end_how how, int code, int sig)
 		snprintf(name, sizeof(name), "SIG%s", abbrev);
 	else
 		snprintf(name, sizeof(name), "SIG%d", sig);
-	put_str(j, "signal", how == END_SIGNAL ? name : NULL);
+	json_member_strz(j, "signal", how == END_SIGNAL ? name : NULL);
 	json_close(j, '}');
 }
 
@@ -197,15 +179,15 @@ static void put_ci(struct json_out *j, const struct ci_context *ci)
 		return;
 	}
 	json_open(j, '{');
-	put_str(j, "name", ci->name);
-	put_str(j, "repo", ci->repo);
-	put_str(j, "branch", ci->branch);
-	put_str(j, "commit", ci->commit);
-	put_str(j, "job", ci->job);
-	put_str(j, "run_id", ci->run_id);
-	put_str(j, "url", ci->url);
-	put_str(j, "actor", ci->actor);
-	put_str(j, "pr", ci->pr);
+	json_member_strz(j, "name", ci->name);
+	json_member_strz(j, "repo", ci->repo);
+	json_member_strz(j, "branch", ci->branch);
+	json_member_strz(j, "commit", ci->commit);
+	json_member_strz(j, "job", ci->job);
+	json_member_strz(j, "run_id", ci->run_id);
+	json_member_strz(j, "url", ci->url);
+	json_member_strz(j, "actor", ci->actor);
+	json_member_strz(j, "pr", ci->pr);
 	json_close(j, '}');
 }
 
@@ -244,7 +226,7 @@ static void put_facilities(struct json_out *j, const struct report *r)
 	json_open(j, '{');
 	for (size_t i = 0; i < r->n_facilities; i++) {
 		if (r->facilities[i].why)
-			put_str(j, r->facilities[i].name, r->facilities[i].why);
+			json_member_strz(j, r->facilities[i].name, r->facilities[i].why);
 	}
 	json_close(j, '}');
 }
@@ -257,8 +239,8 @@ static void put_attempts(struct json_out *j, const struct report *r)
 		const struct attempt *a = &r->attempts[i];
 		json_open(j, '{');
 		put_count(j, "n", a->n);
-		put_str(j, "outcome", outcome_word(a->outcome));
-		put_str(j, "cause", cause_table[a->cause].id);
+		json_member_strz(j, "outcome", outcome_word(a->outcome));
+		json_member_strz(j, "cause", cause_table[a->cause].id);
 		put_ms(j, "duration_ms", a->duration_ns);
 		json_close(j, '}');
 	}
@@ -271,22 +253,22 @@ static void put_run(struct json_out *j, const struct report *r)
 
 	json_key(j, "run");
 	json_open(j, '{');
-	put_str(j, "id", r->id[0] ? r->id : NULL);
+	json_member_strz(j, "id", r->id[0] ? r->id : NULL);
 	put_argv(j, "argv", &r->argv);
-	put_str(j, "cwd", r->cwd);
+	json_member_strz(j, "cwd", r->cwd);
 	time_rfc3339(r->started, when);
-	put_str(j, "started", r->started / NSEC_PER_SEC ? when : NULL);
+	json_member_strz(j, "started", r->started / NSEC_PER_SEC ? when : NULL);
 	put_ms(j, "duration_ms", r->is_run ? r->duration_ns : -1);
 	put_exit(j, r->is_run ? r->ending.how : END_UNKNOWN, r->ending.code, r->ending.sig);
 	put_ci(j, &r->ci);
 	json_key(j, "go");
 	json_open(j, '{');
-	put_str(j, "version", r->go_version);
+	json_member_strz(j, "version", r->go_version);
 	json_close(j, '}');
 	put_resources(j, &r->resources);
 	put_facilities(j, r);
 	put_attempts(j, r);
-	put_str(j, "log", r->log_path);
+	json_member_strz(j, "log", r->log_path);
 	json_close(j, '}');
 }
 
@@ -310,8 +292,8 @@ static void put_places(struct json_out *j, const struct finding *f)
 	json_open(j, '[');
 	for (size_t i = 0; i < f->n_places; i++) {
 		json_open(j, '{');
-		put_span(j, "package", f->places[i].package);
-		put_span(j, "file", f->places[i].file);
+		json_member_str(j, "package", f->places[i].package);
+		json_member_str(j, "file", f->places[i].file);
 		put_line(j, f->places[i].line);
 		json_close(j, '}');
 	}
@@ -326,8 +308,8 @@ static void put_fault(struct json_out *j, const struct fault_ref *t)
 		return;
 	}
 	json_open(j, '{');
-	put_str(j, "id", t->id);
-	put_str(j, "state", t->state);
+	json_member_strz(j, "id", t->id);
+	json_member_strz(j, "state", t->state);
 	put_count(j, "count", t->count);
 	json_close(j, '}');
 }
@@ -336,30 +318,30 @@ static void put_fault(struct json_out *j, const struct fault_ref *t)
 static void put_finding(struct json_out *j, const struct finding *f, bool whole)
 {
 	json_open(j, '{');
-	put_str(j, "cause", cause_table[f->cause].id);
+	json_member_strz(j, "cause", cause_table[f->cause].id);
 	if (f->rule)
-		put_str(j, "rule", f->rule);
-	put_str(j, "severity", severity_word(f->severity));
+		json_member_strz(j, "rule", f->rule);
+	json_member_strz(j, "severity", severity_word(f->severity));
 	if (whole)
-		put_str(j, "fingerprint", f->fingerprint[0] ? f->fingerprint : NULL);
-	put_span(j, "package", f->package);
-	put_span(j, "test", f->test);
-	put_span(j, "file", f->file);
+		json_member_strz(j, "fingerprint", f->fingerprint[0] ? f->fingerprint : NULL);
+	json_member_str(j, "package", f->package);
+	json_member_str(j, "test", f->test);
+	json_member_str(j, "file", f->file);
 	put_line(j, f->line);
 	put_count(j, "column", f->column > 0 ? f->column : -1);
-	put_span(j, "message", f->message);
-	put_span(j, "excerpt", f->excerpt);
+	json_member_str(j, "message", f->message);
+	json_member_str(j, "excerpt", f->excerpt);
 	json_key(j, "classes");
 	json_open(j, '[');
 	for (const char *c = f->classes; *c; c++)
 		json_strz(j, class_word(*c));
 	json_close(j, ']');
-	put_span(j, "advice", f->advice);
+	json_member_str(j, "advice", f->advice);
 	put_places(j, f);
 	if (f->count)
 		put_count(j, "count", f->count);
 	if (f->snapshot)
-		put_str(j, "snapshot", f->snapshot);
+		json_member_strz(j, "snapshot", f->snapshot);
 	if (whole) {
 		put_list(j, "owners", &f->owners);
 		put_fault(j, &f->fault);
@@ -367,7 +349,7 @@ static void put_finding(struct json_out *j, const struct finding *f, bool whole)
 	if (f->command.n)
 		put_argv(j, "command", &f->command);
 	else
-		put_str(j, "command", NULL);
+		json_member_strz(j, "command", NULL);
 	json_close(j, '}');
 }
 
@@ -375,14 +357,14 @@ static void put_command(struct json_out *j, const struct nested *c)
 {
 	json_open(j, '{');
 	put_argv(j, "argv", &c->argv);
-	put_str(j, "cwd", c->cwd);
-	put_str(j, "script", c->script);
+	json_member_strz(j, "cwd", c->cwd);
+	json_member_strz(j, "script", c->script);
 	put_exit(j, c->how, c->code, c->sig);
 	put_ms(j, "duration_ms", c->duration);
-	put_bool(j, "masked", c->masked);
-	put_bool(j, "allowed", c->allowed);
-	put_bool(j, "recovered", c->recovered);
-	put_bool(j, "below_test", c->below_test);
+	json_member_bool(j, "masked", c->masked);
+	json_member_bool(j, "allowed", c->allowed);
+	json_member_bool(j, "recovered", c->recovered);
+	json_member_bool(j, "below_test", c->below_test);
 	json_close(j, '}');
 }
 
@@ -394,11 +376,11 @@ static void put_procs(struct json_out *j, const struct report *r)
 		const struct proc_note *p = &r->procs[i];
 		json_open(j, '{');
 		put_count(j, "pid", p->pid);
-		put_str(j, "command", p->command);
-		put_bool(j, "left_over", !p->sig);
+		json_member_strz(j, "command", p->command);
+		json_member_bool(j, "left_over", !p->sig);
 		put_count(j, "killed_by", p->sig > 0 ? p->sig : -1);
-		put_bool(j, "ended_by_tocsin", p->ended_by_us);
-		put_bool(j, "holds_output", p->holds_output);
+		json_member_bool(j, "ended_by_tocsin", p->ended_by_us);
+		json_member_bool(j, "holds_output", p->holds_output);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
@@ -410,8 +392,8 @@ static void put_times(struct json_out *j, const char *key, const struct named_ti
 	json_open(j, '[');
 	for (size_t i = 0; i < n; i++) {
 		json_open(j, '{');
-		put_span(j, "package", t[i].package);
-		put_span(j, "test", t[i].test);
+		json_member_str(j, "package", t[i].package);
+		json_member_str(j, "test", t[i].test);
 		put_ms(j, "duration_ms", t[i].ns);
 		json_close(j, '}');
 	}
@@ -422,11 +404,11 @@ static void put_verdict(struct json_out *j, const struct report *r)
 {
 	json_key(j, "verdict");
 	json_open(j, '{');
-	put_str(j, "outcome", outcome_word(r->outcome));
-	put_str(j, "cause", cause_table[r->cause].id);
+	json_member_strz(j, "outcome", outcome_word(r->outcome));
+	json_member_strz(j, "cause", cause_table[r->cause].id);
 	put_count(j, "exit_code", r->exit_code);
-	put_str(j, "summary", r->summary);
-	put_str(j, "proof", r->ending.why);
+	json_member_strz(j, "summary", r->summary);
+	json_member_strz(j, "proof", r->ending.why);
 	json_close(j, '}');
 }
 
@@ -434,17 +416,17 @@ static void put_try(struct json_out *j, const struct module_try *t)
 {
 	json_open(j, '{');
 	put_count(j, "attempt", t->attempt);
-	put_str(j, "act", t->act);
-	put_str(j, "why", t->why);
-	put_str(j, "cause", cause_table[t->cause].id);
-	put_str(j, "module", t->module);
-	put_str(j, "version", t->version);
-	put_str(j, "url", t->url);
+	json_member_strz(j, "act", t->act);
+	json_member_strz(j, "why", t->why);
+	json_member_strz(j, "cause", cause_table[t->cause].id);
+	json_member_strz(j, "module", t->module);
+	json_member_strz(j, "version", t->version);
+	json_member_strz(j, "url", t->url);
 	json_key(j, "status");
 	t->status > 0 ? json_int(j, t->status) : json_null(j);
-	put_str(j, "layer", t->layer);
-	put_str(j, "variable", t->variable);
-	put_str(j, "goproxy", t->proxy);
+	json_member_strz(j, "layer", t->layer);
+	json_member_strz(j, "variable", t->variable);
+	json_member_strz(j, "goproxy", t->proxy);
 	put_count(j, "delay_ms", t->delay_ns / 1000000);
 	json_close(j, '}');
 }
@@ -457,8 +439,8 @@ static void put_modules(struct json_out *j, const struct modules_report *m)
 	put_count(j, "cached", m->cached);
 	put_count(j, "fetched", m->fetched);
 	put_count(j, "bytes", m->bytes);
-	put_str(j, "rung", m->rung);
-	put_str(j, "no_mirror", m->refused);
+	json_member_strz(j, "rung", m->rung);
+	json_member_strz(j, "no_mirror", m->refused);
 	json_key(j, "attempts");
 	json_open(j, '[');
 	for (size_t i = 0; i < m->n_tries; i++)
@@ -468,27 +450,27 @@ static void put_modules(struct json_out *j, const struct modules_report *m)
 	json_open(j, '[');
 	for (size_t i = 0; i < m->n_served; i++) {
 		json_open(j, '{');
-		put_str(j, "module", m->served[i].module);
-		put_str(j, "version", m->served[i].version);
-		put_str(j, "by", m->served[i].by);
+		json_member_strz(j, "module", m->served[i].module);
+		json_member_strz(j, "version", m->served[i].version);
+		json_member_strz(j, "by", m->served[i].by);
 		put_count(j, "bytes", m->served[i].bytes);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
-	put_str(j, "proof", m->proof);
+	json_member_strz(j, "proof", m->proof);
 	json_key(j, "answers");
 	json_open(j, '[');
 	for (size_t i = 0; i < m->n_answers; i++) {
 		const struct module_answer *a = &m->answers[i];
 		json_open(j, '{');
-		put_str(j, "from", a->from);
-		put_str(j, "what", a->go_mod ? "go.mod" : "zip");
-		put_str(j, "hash", a->hash);
+		json_member_strz(j, "from", a->from);
+		json_member_strz(j, "what", a->go_mod ? "go.mod" : "zip");
+		json_member_strz(j, "hash", a->hash);
 		json_key(j, "agrees");
 		a->hash ? json_bool(j, a->agrees) : json_null(j);
 		json_key(j, "status");
 		a->status > 0 ? json_int(j, a->status) : json_null(j);
-		put_str(j, "why", a->why);
+		json_member_strz(j, "why", a->why);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
@@ -497,7 +479,7 @@ static void put_modules(struct json_out *j, const struct modules_report *m)
 
 static void put_report(struct json_out *j, const struct report *r)
 {
-	put_str(j, "schema", "tocsin.report/1");
+	json_member_strz(j, "schema", "tocsin.report/1");
 	put_run(j, r);
 	put_verdict(j, r);
 	put_tests(j, &r->tests);
@@ -551,10 +533,10 @@ static void put_store(struct json_out *j, const struct report *r)
 	snprintf(tree, sizeof(tree), "%016llx", (unsigned long long)r->tree);
 	json_key(j, "store");
 	json_open(j, '{');
-	put_str(j, "project", r->project);
-	put_str(j, "base_branch", r->base_branch);
+	json_member_strz(j, "project", r->project);
+	json_member_strz(j, "base_branch", r->base_branch);
 	put_list(j, "modules", &r->modules);
-	put_str(j, "tree", r->tree_known ? tree : NULL);
+	json_member_strz(j, "tree", r->tree_known ? tree : NULL);
 	if (r->is_run && r->started > 0) { /* the report rounds them */
 		put_count(j, "started_ns", r->started);
 		put_count(j, "duration_ns", r->duration_ns);
@@ -590,7 +572,7 @@ static void put_results(struct json_out *j, const struct test_result *t, size_t 
 	for (size_t i = 0; i < n;) {
 		const struct test_result *first = &t[i];
 		json_open(j, '{');
-		put_span(j, "package", first->package);
+		json_member_str(j, "package", first->package);
 		json_key(j, "tests");
 		json_open(j, '[');
 		for (; i < n && same_package(first, &t[i]); i++)

@@ -24,7 +24,8 @@ enum oom_proof { OOM_NO, OOM_PROBABLE, OOM_CERTAIN };
 struct ending {
 	enum end_how how;
 	int code;            /* END_EXIT: status; END_NOT_STARTED: 126 or 127 */
-	int sig;             /* END_SIGNAL; STOP_SIGNAL: the one passed on */
+	int sig;             /* END_SIGNAL: what ended it; where that was our own doing after STOP_SIGNAL, the one passed on */
+	int stop_sig;        /* STOP_SIGNAL: the one passed on */
 	enum end_stop stop;
 	enum oom_proof oom;
 	bool core, cpu_limit;

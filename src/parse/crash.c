@@ -418,12 +418,29 @@ static void set_kind(struct crash *c, enum crash_kind kind, const struct goline 
 		put(c->signal, sizeof(c->signal), g->name);
 }
 
+/* kill() says 0, tgkill() -6, which Go prints as a large number since 1.26. */
+static bool was_sent(struct span line)
+{
+	static const struct span codes[] = { { "0", 1 }, { "-6", 2 }, { "4294967290", 10 }, { "18446744073709551610", 20 } };
+	size_t at = span_find(line, S(" sigcode="));
+
+	if (at == SPAN_NONE)
+		return false;
+	line = span_from(line, at + 9);
+	line = span_head(line, span_chr(line, ' '));
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		if (span_eq(line, codes[i]))
+			return true;
+	}
+	return false;
+}
+
 static void note_runtime(struct crash *c, struct span line)
 {
 	if (span_find(line, S("cgo execution")) != SPAN_NONE)
 		c->cgo = true;
 	if (c->kind == CRASH_SIGNAL && span_starts(line, S("PC=")))
-		c->sent = span_ends(line, S(" sigcode=0")) || span_find(line, S(" sigcode=0 ")) != SPAN_NONE;
+		c->sent = was_sent(line);
 }
 
 /* A value of several lines: indented since Go 1.23, raw before. */

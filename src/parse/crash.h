@@ -60,7 +60,7 @@ struct crash {
 	/* its own */
 	int state;
 	bool blank;          /* the line before was empty */
-	bool sent;           /* a signal that some process sent: sigcode 0 */
+	bool sent;           /* a signal that some process, perhaps itself, sent */
 	bool chosen;         /* `now` is the goroutine shown */
 	bool takes_over;     /* `now` is running too: the one before it was part of the panic's value */
 	bool locked;         /* no other can become it */

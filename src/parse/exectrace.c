@@ -84,10 +84,13 @@ int xt_new(const struct xt_config *c, struct exectrace **ret, struct err *e)
 	x->resync = true;
 	for (size_t i = 0; i < 256; i++) {
 		const char *args = xt_rows[i].args;
+		struct where_row *w = &x->where[i];
+
+		*w = (struct where_row){ XT_ARGS, XT_ARGS, XT_ARGS, XT_ARGS, false };
 
 		for (uint8_t k = 0; args && args[k]; k++)
-			*(args[k] == 's' ? &x->where[i].text : args[k] == 't' ? &x->where[i].text2 : args[k] == 'k' ? &x->where[i].stack :
-			  args[k] == 'K' ? &x->where[i].stack2 : &(uint8_t){ 0 }) = (uint8_t)(k + 1);
+			*(args[k] == 's' ? &w->text : args[k] == 't' ? &w->text2 : args[k] == 'k' ? &w->stack : args[k] == 'K' ? &w->stack2 : &(uint8_t){ 0 }) = k;
+		w->more = w->text2 < XT_ARGS || w->stack2 < XT_ARGS;
 	}
 	return 0;
 }
@@ -101,7 +104,7 @@ void xt_note(struct exectrace *x, enum xt_problem p, int64_t at, uint64_t number
 		uint64_t times = n->times;
 
 		*n = (struct xt_note){ p, x->gen, at, number, type, why, times };
-	} else if (p == XT_MEMORY) {
+	} else if (p == XT_MEMORY || p == XT_SKIPPED) {
 		n->number += number;
 	}
 }
@@ -134,6 +137,7 @@ static void generation_clear(struct exectrace *x)
 	x->frequency = 0;
 	x->has_snapshot = false;
 	x->gen_open = false;
+	x->hole = false;
 	x->min_time = 0;
 }
 
@@ -143,12 +147,13 @@ static void generation_end(struct exectrace *x, bool cut)
 		notes_give(x);
 		return;
 	}
+	cut |= x->hole;
 	xt_tables_read(x);
 	if (!x->frequency) {
 		/* Every platform but Windows and wasm counts in 64 ns; only what is cut has to be told so. */
 		xt_note(x, XT_NO_FREQUENCY, x->gen_at, 0, 0, NULL);
 		if (x->ns_per_unit == 0)
-			x->ns_per_unit = 64;
+			xt_rate(x, 64);
 	}
 	x->s.generations++;
 	x->verified = true;
@@ -203,6 +208,7 @@ static void batch_done(struct exectrace *x)
 	x->n_head = 0;
 	x->s.wire[XT_BATCH]++;
 	x->s.batches++;
+	x->about = b.time;
 	if (!x->min_time || b.time < x->min_time)
 		x->min_time = b.time;
 	if (x->in_hand.experiment) {
@@ -269,13 +275,15 @@ static uint8_t *batch_room(struct exectrace *x, size_t n)
 	return c->data;
 }
 
-/* Reading goes no further: the length of what follows is not known. */
-static void give_up(struct exectrace *x, enum xt_problem p, int64_t at, uint64_t number)
+/*
+ * A batch is broken, and the length of what follows is not known: from here on the next batch is looked for. What stands between is
+ * lost, so that the next generation begins anew.
+ */
+static void lose(struct exectrace *x, enum xt_problem p, int64_t at, uint64_t number)
 {
 	xt_note(x, p, at, number, 0, NULL);
-	x->s.truncated = true;
-	x->dead = true;
-	generation_end(x, true);
+	x->search_from = x->batch_at;
+	x->searching = x->hole = true;
 }
 
 static bool generation_next(struct exectrace *x, uint64_t gen)
@@ -286,7 +294,7 @@ static bool generation_next(struct exectrace *x, uint64_t gen)
 	}
 	if (gen && gen == x->gen)
 		return true;
-	if (gen && gen == x->gen + 1 && x->s.version < 26) {
+	if (gen && gen == x->gen + 1 && (x->s.version < 26 || x->hole)) {
 		generation_end(x, false);
 		generation_begin(x, gen);
 		return true;
@@ -300,6 +308,14 @@ static bool generation_next(struct exectrace *x, uint64_t gen)
 	return true;
 }
 
+/* Generations last a second or so; 2^40 of the clock's units are hours. */
+static bool head_is_odd(const struct exectrace *x, uint64_t m, uint64_t time)
+{
+	uint64_t apart = time < x->about ? x->about - time : time - x->about;
+
+	return (m != XT_NONE && m >> 48) || (x->about && apart >> 40);
+}
+
 /* The header of a batch from what was collected: 1 whole, 0 more bytes, -1 broken (and said). */
 static int batch_head(struct exectrace *x)
 {
@@ -308,7 +324,7 @@ static int batch_head(struct exectrace *x)
 	uint64_t v[4]; /* generation, thread, time, size */
 
 	if (x->head[0] != XT_BATCH && !experiment) {
-		give_up(x, XT_BAD_BATCH, x->batch_at, x->head[0]);
+		lose(x, XT_BAD_BATCH, x->batch_at, x->head[0]);
 		return -1;
 	}
 	if (experiment && p++ >= end)
@@ -319,12 +335,20 @@ static int batch_head(struct exectrace *x)
 		if (!xt_varint(&p, end, &v[i])) {
 			if (end - q < 10)
 				return 0;
-			give_up(x, XT_BAD_VARINT, x->batch_at + (q - x->head), 0);
+			lose(x, XT_BAD_VARINT, x->batch_at + (q - x->head), 0);
 			return -1;
 		}
 	}
 	if (v[3] > XT_MAX_BATCH) {
-		give_up(x, XT_BAD_SIZE, x->batch_at, v[3]);
+		lose(x, XT_BAD_SIZE, x->batch_at, v[3]);
+		return -1;
+	}
+	if (head_is_odd(x, v[1], v[2])) {
+		lose(x, XT_BAD_TIME, x->batch_at, v[2]);
+		return -1;
+	}
+	if (x->hole && (v[0] < x->gen || v[0] > x->gen + 1)) { /* not behind what is broken already */
+		lose(x, XT_BAD_GENERATION, x->batch_at, v[0]);
 		return -1;
 	}
 	x->into = NULL;
@@ -401,17 +425,148 @@ static void take_head(struct exectrace *x, struct span *s)
 	}
 }
 
+/* ---- after a broken batch ---- */
+
+/* Does s begin as a batch of this trace does? Its length; 0: more bytes are needed, -1: no. */
+static int64_t batch_fits(const struct exectrace *x, struct span s)
+{
+	const uint8_t *from = (const uint8_t *)s.p, *p = from + 1, *end = from + s.n;
+	uint64_t v[4]; /* generation, thread, time, size */
+
+	for (size_t i = 0; i < 4; i++) {
+		const uint8_t *q = p;
+
+		if (!xt_varint(&p, end, &v[i]))
+			return end - q < 10 ? 0 : -1;
+	}
+	if (!v[0] || (x->gen ? v[0] < x->gen || v[0] > x->gen + 1 : v[0] > UINT32_MAX) || !v[3] || v[3] > XT_MAX_BATCH)
+		return -1;
+	if (head_is_odd(x, v[1], v[2]))
+		return -1;
+	if (p == end)
+		return 0;
+	return xt_rows[*p].args || is_table(x, *p) ? (p - from) + (int64_t)v[3] : -1;
+}
+
+/* And does another one, or the end of the generation or of the file, stand behind it? 1 yes, 0 more bytes are needed, -1 no. */
+static int two_fit(const struct exectrace *x, struct span s, bool whole)
+{
+	int64_t n = batch_fits(x, s);
+
+	if (n <= 0)
+		return n == 0 && whole ? -1 : (int)n;
+	s = span_from(s, (size_t)n);
+	if (!s.n)
+		return whole;
+	if (*s.p == XT_END && x->s.version >= 26) {
+		s = span_from(s, 1);
+		if (!s.n)
+			return whole;
+	}
+	if (*s.p == XT_EXPERIMENTAL_BATCH && x->s.version >= 23)
+		return 1;
+	if (*s.p != XT_BATCH)
+		return -1;
+	n = batch_fits(x, s);
+	return n > 0 ? 1 : n < 0 ? -1 : whole;
+}
+
+/* On to the next batch in the window; false: more bytes are needed. whole: there are none. */
+static bool search(struct exectrace *x, bool whole)
+{
+	for (;;) {
+		struct span rest = span_from(buf_view(&x->window), x->window_at);
+		size_t skip = span_chr(rest, XT_BATCH);
+		int fits = 0;
+
+		skip = skip < rest.n ? skip : rest.n;
+		if (skip < rest.n)
+			fits = two_fit(x, span_from(rest, skip), whole);
+		skip += fits < 0;
+		x->window_at += skip;
+		x->batch_at += (int64_t)skip;
+		if (fits > 0)
+			break;
+		if (fits == 0)
+			return false;
+	}
+	x->searching = false;
+	xt_note(x, XT_SKIPPED, x->batch_at, (uint64_t)(x->batch_at - x->search_from), 0, NULL);
+	x->s.unreadable_bytes += (uint64_t)(x->batch_at - x->search_from);
+	return true;
+}
+
+static void window_add(struct exectrace *x, struct span *s)
+{
+	struct buf *w = &x->window;
+	struct span more = span_head(*s, XT_CHUNK);
+
+	if (x->window_at) {
+		w->len -= x->window_at;
+		memmove(w->p, w->p + x->window_at, w->len);
+		x->window_at = 0;
+	}
+	buf_span(w, more);
+	*s = span_from(*s, more.n);
+	if (w->bad)
+		x->lost = x->dead = true;
+}
+
+/* The search begins behind the byte that began what is broken: what was taken of it is given back. */
+static void search_begin(struct exectrace *x, bool from_window)
+{
+	if (from_window)
+		x->window_at -= x->n_head - 1;
+	else
+		buf_add(&x->window, (const char *)x->head + 1, x->n_head - 1);
+	x->n_head = 0;
+	x->batch_at++;
+}
+
+static void step(struct exectrace *x, struct span *s, bool from_window)
+{
+	size_t n = s->n;
+
+	if (x->want)
+		take_data(x, s);
+	else
+		take_head(x, s);
+	if (from_window)
+		x->window_at += n - s->n;
+	if (x->searching)
+		search_begin(x, from_window);
+}
+
+static void take(struct exectrace *x, struct span *s)
+{
+	while (!x->dead) {
+		if (x->searching) {
+			if (search(x, false))
+				continue;
+			if (!s->n)
+				return;
+			window_add(x, s);
+		} else if (x->window_at < x->window.len) {
+			struct span w = span_from(buf_view(&x->window), x->window_at);
+
+			step(x, &w, true);
+		} else if (s->n) {
+			if (x->window.len)
+				buf_clear(&x->window);
+			x->window_at = 0;
+			step(x, s, false);
+		} else {
+			return;
+		}
+	}
+}
+
 void xt_feed(struct exectrace *x, struct span s)
 {
 	x->s.bytes += (int64_t)s.n;
 	if (!x->header_done)
 		header_take(x, &s);
-	while (s.n && !x->dead) {
-		if (x->want)
-			take_data(x, &s);
-		else
-			take_head(x, &s);
-	}
+	take(x, &s);
 	if (x->dead && x->header_done)
 		x->s.unreadable_bytes += s.n;
 }
@@ -419,11 +574,18 @@ void xt_feed(struct exectrace *x, struct span s)
 void xt_end(struct exectrace *x)
 {
 	struct xt_event end = { .type = XT_GENERATION, .kind = XTK_SYNC, .m = XT_NONE, .p = XT_NONE, .args = x->no_args };
+	struct span none = S("");
 
+	while (x->searching && search(x, true))
+		take(x, &none);
 	if (!x->header_done) {
 		xt_note(x, XT_NOT_A_TRACE, 0, x->n_head, 0, NULL);
 	} else if (!x->dead && x->s.bytes == 16) {
 		xt_note(x, XT_EMPTY, 16, 0, 0, NULL);
+	} else if (x->searching) {
+		xt_note(x, XT_LOST_REST, x->search_from, (uint64_t)(x->s.bytes - x->search_from), 0, NULL);
+		x->s.unreadable_bytes += (uint64_t)(x->s.bytes - x->search_from);
+		x->s.truncated = true;
 	} else if (!x->dead && (x->want || x->n_head)) {
 		xt_note(x, XT_CUT_BATCH, x->batch_at, (uint64_t)x->s.bytes, 0, NULL);
 		x->s.truncated = true;
@@ -467,6 +629,7 @@ void xt_free(struct exectrace *x)
 	map_free(&x->text_map);
 	arena_free(&x->mem);
 	arena_free(&x->states);
+	buf_free(&x->window);
 	mem_free(x->batches);
 	mem_free(x->tables);
 	mem_free(x->cursors);

@@ -83,6 +83,9 @@ enum xt_problem {
 	XT_BAD_BATCH,      /* number: the byte that begins it */
 	XT_BAD_SIZE,       /* number: bytes */
 	XT_BAD_VARINT,
+	XT_BAD_TIME,       /* of another generation than the batches around it */
+	XT_SKIPPED,        /* after one of these four: a batch begins here again; number: bytes that were left out */
+	XT_LOST_REST,      /* after one of these four: no batch begins any more; number: bytes up to the end */
 	XT_BAD_GENERATION, /* 0, or out of order; number: which came */
 	XT_BAD_STRINGS, XT_BAD_STACKS, XT_BAD_SAMPLES, XT_BAD_SYNC,
 	XT_BAD_TYPE,       /* number: of the event */

@@ -4,14 +4,6 @@
  */
 #include "parse/exectrace_own.h"
 
-struct turn {
-	struct cursor *c;
-	struct mstate *ms;
-	struct xt_goroutine *g;
-	struct pstate *p;
-	struct xt_event ev;
-};
-
 #define NEED(x, holds, text)                      \
 	do {                                      \
 		if ((x)->verified && !(holds)) {  \
@@ -153,22 +145,6 @@ struct xt_goroutine *xt_alive(const struct exectrace *x, size_t *at)
 			return g;
 	}
 	return NULL;
-}
-
-void xt_emit(struct exectrace *x, struct xt_event *ev)
-{
-	if (ev->time <= x->last)
-		ev->time = x->last < INT64_MAX ? x->last + 1 : x->last;
-	x->last = ev->time;
-	if (!x->s.first)
-		x->s.first = ev->time;
-	x->s.last = ev->time;
-	ev->verified = x->verified;
-	ev->generation = x->gen;
-	if (!ev->gone || ev->type != XT_GENERATION)
-		x->s.kinds[ev->kind]++;
-	if (x->c.event)
-		x->c.event(x->c.ctx, ev);
 }
 
 /* A goroutine changes its state: the event says from what. */
@@ -609,30 +585,50 @@ static enum step (*const handlers[256])(struct exectrace *, struct turn *) = {
 #undef EVENT
 };
 
-static void resolve(struct exectrace *x, const struct cursor *c, const struct idtab *tab, uint8_t at, uint32_t *to)
+XT_COLD static uint32_t resolve_cold(struct exectrace *x, const struct cursor *c, const struct idtab *tab, uint8_t at)
 {
-	if (!idtab_get(tab, c->args[at - 1], to))
-		xt_note(x, XT_BAD_ID, c->event_at, c->args[at - 1], c->type, NULL);
+	uint32_t found;
+
+	if (!idtab_get(tab, c->args[at], &found))
+		xt_note(x, XT_BAD_ID, xt_event_at(c), c->args[at], c->type, NULL);
+	return found;
+}
+
+XT_HOT uint32_t resolve(struct exectrace *x, const struct cursor *c, const struct idtab *tab, uint8_t at)
+{
+	uint64_t id = c->args[at];
+
+	return id < tab->n_dense && tab->dense[id] ? tab->dense[id] - 1 : resolve_cold(x, c, tab, at);
 }
 
 enum step xt_advance(struct exectrace *x, struct cursor *c)
 {
 	const struct where_row w = x->where[c->type];
-	struct turn t;
+	struct turn *t = &x->turn;
+	struct xt_event *ev = &t->ev;
+	struct mstate *ms = c->ms;
 
-	t.c = c;
-	t.ms = c->ms;
-	t.g = c->ms ? c->ms->g : NULL;
-	t.p = c->ms ? c->ms->p : NULL;
-	t.ev = (struct xt_event){ .type = c->type, .kind = xt_rows[c->type].kind, .time = c->time, .m = c->m, .p = t.p ? t.p->id : XT_NONE,
-				  .g = t.g, .args = c->args };
-	if (w.stack)
-		resolve(x, c, &x->stacks, w.stack, &t.ev.stack);
-	if (w.text)
-		resolve(x, c, &x->strings, w.text, &t.ev.text);
-	if (w.text2)
-		resolve(x, c, &x->strings, w.text2, &t.ev.text2);
-	if (w.stack2)
-		resolve(x, c, &x->stacks, w.stack2, &t.ev.stack2);
-	return handlers[c->type](x, &t);
+	/* Millions of times: field by field, into one and the same. */
+	t->c = c;
+	t->ms = ms;
+	t->g = ms ? ms->g : NULL;
+	t->p = ms ? ms->p : NULL;
+	ev->type = c->type;
+	ev->kind = xt_rows[c->type].kind;
+	ev->before = 0;
+	ev->gone = ev->first = false;
+	ev->time = c->time;
+	ev->m = c->m;
+	ev->p = t->p ? t->p->id : XT_NONE;
+	ev->g = t->g;
+	ev->who = NULL;
+	ev->args = c->args;
+	ev->stack = resolve(x, c, &x->stacks, w.stack); /* without asking whether it has one: nobody can foresee the answer */
+	ev->text = resolve(x, c, &x->strings, w.text);
+	ev->stack2 = ev->text2 = 0;
+	if (w.more) {
+		ev->text2 = resolve(x, c, &x->strings, w.text2);
+		ev->stack2 = resolve(x, c, &x->stacks, w.stack2);
+	}
+	return handlers[c->type](x, t);
 }

@@ -9,6 +9,7 @@
 #include "parse/exectrace.h"
 
 /* The insides of the reader of execution traces. */
+#define XT_ARGS 5                 /* of an event */
 #define XT_CHUNK (1u << 18)       /* of the generation's bytes */
 #define XT_MAX_BATCH 65536        /* the format's */
 #define XT_MAX_STRING 1024        /* the format's */
@@ -56,7 +57,7 @@ struct idtab {
 		uint32_t value;
 	} *pairs;
 	size_t n, cap;
-	uint32_t *dense; /* by id, value + 1; NULL: search the pairs, sorted */
+	uint32_t *dense; /* by id, value + 1, of id 0 too; NULL: search the pairs, sorted */
 	size_t n_dense, cap_dense;
 };
 
@@ -85,8 +86,9 @@ struct cursor { /* one thread's events in a generation */
 	uint32_t first, last;    /* batches, +1 */
 	const uint8_t *p, *end;
 	const struct xt_batch *b;
-	int64_t time, event_at;
-	uint64_t args[5];
+	int64_t time;
+	const uint8_t *event;    /* where it begins */
+	uint64_t args[XT_ARGS + 1]; /* the last one stays 0 */
 	uint8_t type;
 };
 
@@ -117,6 +119,25 @@ static inline struct gbox *gbox_of(struct xt_goroutine *g)
 	return (struct gbox *)((char *)g - offsetof(struct gbox, g));
 }
 
+/*
+ * A hundred million times: what is done for each event is one function, and what is seldom done is out of its way. Neighbouring
+ * fields are written one by one; read back at once as one wide value, they would have to be waited for.
+ */
+#ifndef __clang__
+#pragma GCC optimize("no-tree-slp-vectorize")
+#endif
+#define XT_HOT static inline __attribute__((always_inline))
+#define XT_COLD __attribute__((noinline, cold))
+
+/* The event that is tried: where it happens, and what will be given out. */
+struct turn {
+	struct cursor *c;
+	struct mstate *ms;
+	struct xt_goroutine *g;
+	struct pstate *p;
+	struct xt_event ev;
+};
+
 struct exectrace {
 	struct xt_config c;
 	struct xt_stats s;
@@ -124,6 +145,11 @@ struct exectrace {
 	/* Reading */
 	uint8_t head[64];
 	size_t n_head;
+	bool searching;          /* for the begin of a batch, from search_from on */
+	bool hole;               /* batches of the generation were left out */
+	int64_t search_from;
+	struct buf window;       /* of the search; afterwards it is read before anything else */
+	size_t window_at;
 	size_t want;             /* bytes of the batch's data that are still to come */
 	uint8_t *into;           /* NULL: skipped */
 	int64_t batch_at;        /* where the batch in hand begins */
@@ -134,7 +160,7 @@ struct exectrace {
 	uint64_t gen;
 	bool gen_open;
 	int64_t gen_at;
-	uint64_t min_time;
+	uint64_t min_time, about; /* about: the time of the batch before, of whatever generation */
 	struct xt_batch *batches;
 	size_t n_batches, cap_batches;
 	struct xt_batch *tables;  /* batches of strings, stacks, samples, sync */
@@ -150,7 +176,9 @@ struct exectrace {
 	struct sample *samples;
 	size_t n_samples, cap_samples, next_sample;
 	struct idtab strings, stacks;
+	bool known[256];          /* types of this version */
 	double ns_per_unit;
+	uint64_t whole_ns;        /* the same when it is a whole number, else 0 */
 	uint64_t frequency, snap_time;
 	int64_t snap_wall;
 	bool has_snapshot;
@@ -178,7 +206,8 @@ struct exectrace {
 	const char *why;
 	int64_t last;
 	uint64_t no_args[5];
-	struct where_row { uint8_t text, text2, stack, stack2; } where[256]; /* in an event's arguments, + 1; 0: none */
+	struct turn turn;
+	struct where_row { uint8_t text, stack, text2, stack2; bool more; } where[256]; /* in an event's arguments; XT_ARGS: none; more: the latter two */
 };
 
 struct event_row {
@@ -187,11 +216,26 @@ struct event_row {
 };
 extern const struct event_row xt_rows[256];
 
+/* The byte of the file where the cursor's event begins. */
+static inline int64_t xt_event_at(const struct cursor *c)
+{
+	return c->b ? c->b->at + (c->event - c->b->p) : 0;
+}
+
 /* exectrace.c */
 void xt_note(struct exectrace *x, enum xt_problem p, int64_t at, uint64_t number, uint8_t type, const char *why);
+static inline void xt_rate(struct exectrace *x, double ns_per_unit)
+{
+	x->ns_per_unit = ns_per_unit;
+	x->whole_ns = ns_per_unit >= 1 && ns_per_unit <= 1e6 && ns_per_unit == (double)(uint64_t)ns_per_unit ? (uint64_t)ns_per_unit : 0;
+}
 static inline int64_t xt_ns(const struct exectrace *x, uint64_t units)
 {
-	double ns = (double)units * x->ns_per_unit;
+	double ns;
+
+	if (x->whole_ns && units < UINT64_C(1) << 32) /* as it is nearly always, and twice as fast */
+		return (int64_t)(units * x->whole_ns);
+	ns = (double)units * x->ns_per_unit;
 
 	return ns >= 9.2e18 ? INT64_MAX : (int64_t)ns;
 }
@@ -212,9 +256,23 @@ void xt_run(struct exectrace *x);
 /* exectrace_order.c */
 enum step { STEP_DONE, STEP_WAIT, STEP_BAD };
 enum step xt_advance(struct exectrace *x, struct cursor *c);
-void xt_emit(struct exectrace *x, struct xt_event *ev);
 void xt_forget_missing(struct exectrace *x); /* goroutines that a whole generation did not name */
 struct mstate *xt_thread(struct exectrace *x, uint64_t id);
+
+static inline void xt_emit(struct exectrace *x, struct xt_event *ev)
+{
+	if (ev->time <= x->last)
+		ev->time = x->last < INT64_MAX ? x->last + 1 : x->last;
+	x->last = ev->time;
+	if (!x->s.first)
+		x->s.first = ev->time;
+	x->s.last = ev->time;
+	ev->verified = x->verified;
+	ev->generation = x->gen;
+	x->s.kinds[ev->kind] += !ev->gone || ev->type != XT_GENERATION;
+	if (x->c.event)
+		x->c.event(x->c.ctx, ev);
+}
 
 /* A varint at *p; false: cut, or longer than 64 bits. */
 static inline bool xt_varint(const uint8_t **p, const uint8_t *end, uint64_t *ret)

@@ -3,61 +3,96 @@
 
 #include "parse/exectrace_own.h"
 
-static int64_t offset_of(const struct cursor *c)
-{
-	return c->b ? c->b->at + (c->p - c->b->p) : 0;
-}
-
 static unsigned highest_type(int version)
 {
 	return version == 22 ? XT_LOG : XT_GO_STATUS_STACK;
 }
 
-/* What stands at the cursor; false: it is broken, and the batch is left there. */
-static bool read_event(struct exectrace *x, struct cursor *c)
-{
-	const uint8_t *p = c->p;
-	uint8_t type = *p++;
-	const struct event_row *row = &xt_rows[type];
-	uint64_t dt;
-	int64_t step;
+enum { NUMBERS_MAX = 6 * 10 }; /* bytes of an event's numbers */
 
-	if (!row->args || (type > highest_type(x->s.version) && type < XT_EXPERIMENT_FIRST)) {
-		xt_note(x, XT_BAD_TYPE, offset_of(c), type, 0, NULL);
+/* A number where ten more bytes can be read. Most have one or two. NULL: it is longer than 64 bits. */
+XT_HOT const uint8_t *number(const uint8_t *p, uint64_t *ret)
+{
+	uint64_t v = *p;
+
+	if (v < 0x80) {
+		*ret = v;
+		return p + 1;
+	}
+	v = (v & 0x7f) | (uint64_t)p[1] << 7;
+	if (p[1] < 0x80) {
+		*ret = v;
+		return p + 2;
+	}
+	v = (v & 0x3fff) | (uint64_t)p[2] << 14;
+	if (p[2] < 0x80) {
+		*ret = v;
+		return p + 3;
+	}
+	const uint8_t *q = p;
+
+	return xt_varint(&q, p + 10, ret) ? q : NULL;
+}
+
+/* The numbers behind an event's type. NULL: they are broken. */
+XT_HOT const uint8_t *numbers(struct cursor *c, const uint8_t *p, unsigned n, uint64_t *dt)
+{
+	if (c->end - p >= NUMBERS_MAX) {
+		p = number(p, dt);
+		for (unsigned i = 0; p && i < n; i++)
+			p = number(p, &c->args[i]);
+		return p;
+	}
+	if (!xt_varint(&p, c->end, dt))
+		return NULL;
+	for (unsigned i = 0; i < n; i++) {
+		if (!xt_varint(&p, c->end, &c->args[i]))
+			return NULL;
+	}
+	return p;
+}
+
+/* What stands at the cursor; false: it is broken, and the batch is left there. */
+XT_HOT bool read_event(struct exectrace *x, struct cursor *c)
+{
+	uint8_t type = *c->p;
+	const uint8_t *p = NULL;
+	uint64_t dt;
+
+	c->event = c->p;
+	if (x->known[type])
+		p = numbers(c, c->p + 1, xt_rows[type].n, &dt);
+	if (!p) {
+		xt_note(x, x->known[type] ? XT_BAD_EVENT : XT_BAD_TYPE, xt_event_at(c), x->known[type] ? 0 : type, x->known[type] ? type : 0, NULL);
 		return false;
 	}
-	if (!xt_varint(&p, c->end, &dt)) {
-		xt_note(x, XT_BAD_EVENT, offset_of(c), 0, type, NULL);
-		return false;
-	}
-	for (unsigned i = 0; i < row->n; i++) {
-		if (!xt_varint(&p, c->end, &c->args[i])) {
-			xt_note(x, XT_BAD_EVENT, offset_of(c), 0, type, NULL);
-			return false;
-		}
-	}
-	step = xt_ns(x, dt);
-	if (__builtin_add_overflow(c->time, step, &c->time))
+	if (__builtin_add_overflow(c->time, xt_ns(x, dt), &c->time))
 		c->time = INT64_MAX;
-	c->event_at = offset_of(c);
 	c->type = type;
 	c->p = p;
 	x->s.wire[type]++;
 	return true;
 }
 
+XT_COLD static bool next_batch(struct exectrace *x, struct cursor *c)
+{
+	if (!c->first)
+		return false;
+	c->b = &x->batches[c->first - 1];
+	c->first = c->b->next;
+	c->p = c->b->p;
+	c->end = c->b->p + c->b->n;
+	c->time = xt_ns(x, c->b->time);
+	return true;
+}
+
 /* The thread's next event; false: there is none. */
-static bool cursor_next(struct exectrace *x, struct cursor *c)
+XT_HOT bool cursor_next(struct exectrace *x, struct cursor *c)
 {
 	for (;;) {
 		while (c->p == c->end) {
-			if (!c->first)
+			if (!next_batch(x, c))
 				return false;
-			c->b = &x->batches[c->first - 1];
-			c->first = c->b->next;
-			c->p = c->b->p;
-			c->end = c->b->p + c->b->n;
-			c->time = xt_ns(x, c->b->time);
 		}
 		if (read_event(x, c))
 			return true;
@@ -65,6 +100,11 @@ static bool cursor_next(struct exectrace *x, struct cursor *c)
 		x->s.unreadable_bytes += (uint64_t)(c->end - c->p);
 		c->p = c->end;
 	}
+}
+
+static bool cursor_next_cold(struct exectrace *x, struct cursor *c)
+{
+	return cursor_next(x, c);
 }
 
 /* ---- a min-heap on time ---- */
@@ -79,7 +119,7 @@ static size_t sift_up(struct head *h, size_t i)
 	return i;
 }
 
-static void sift_down(struct head *h, size_t n, size_t i)
+static inline void sift_down(struct head *h, size_t n, size_t i)
 {
 	struct head mine = h[i];
 
@@ -118,11 +158,23 @@ static int by_time(const void *a, const void *b)
 
 /* ---- the merge ---- */
 
+XT_HOT void went_first(struct exectrace *x)
+{
+	struct cursor *c = x->heap[0].c;
+
+	if (!cursor_next(x, c)) {
+		heap_remove(x, 0);
+		return;
+	}
+	x->heap[0].time = c->time;
+	sift_down(x->heap, x->n_heap, 0);
+}
+
 static void went(struct exectrace *x, size_t i)
 {
 	struct cursor *c = x->heap[i].c;
 
-	if (!cursor_next(x, c)) {
+	if (!cursor_next_cold(x, c)) {
 		heap_remove(x, i);
 		return;
 	}
@@ -136,7 +188,7 @@ static void went(struct exectrace *x, size_t i)
 /* From here on this generation goes by time alone. */
 static void give_up_order(struct exectrace *x, enum xt_problem p, const struct cursor *c)
 {
-	xt_note(x, p, c->event_at, c->m, c->type, x->why);
+	xt_note(x, p, xt_event_at(c), c->m, c->type, x->why);
 	x->verified = false;
 	for (size_t i = x->n_heap; i-- > 0;)
 		sift_down(x->heap, x->n_heap, i);
@@ -173,7 +225,7 @@ static void step(struct exectrace *x)
 	enum step s = xt_advance(x, x->heap[0].c);
 
 	if (s == STEP_DONE) {
-		went(x, 0);
+		went_first(x);
 		return;
 	}
 	if (s == STEP_BAD) {
@@ -211,6 +263,8 @@ static void heap_fill(struct exectrace *x)
 	uint64_t bytes = 0;
 
 	x->n_heap = 0;
+	for (unsigned type = 0; type < 256; type++)
+		x->known[type] = xt_rows[type].args && (type <= highest_type(x->s.version) || type >= XT_EXPERIMENT_FIRST);
 	for (size_t i = 0; i < x->n_cursors; i++) {
 		struct cursor *c = &x->cursors[i];
 
@@ -219,7 +273,7 @@ static void heap_fill(struct exectrace *x)
 			if (!c->ms)
 				continue;
 		}
-		if (!cursor_next(x, c))
+		if (!cursor_next_cold(x, c))
 			continue;
 		if (!mem_grow(&x->heap, &x->cap_heap, x->n_heap, sizeof(*x->heap))) {
 			x->lost = true;

@@ -111,7 +111,7 @@ static void idtab_close(struct idtab *t)
 			memset(t->dense, 0, t->n_dense * sizeof(*t->dense));
 			for (size_t i = 0; i < t->n; i++)
 				t->dense[t->pairs[i].id] = t->pairs[i].value + 1;
-			t->dense[0] = 0;
+			t->dense[0] = 1; /* which stands for 0 */
 			return;
 		}
 	}
@@ -172,7 +172,7 @@ struct span xt_text(const struct exectrace *x, uint32_t text)
 
 uint32_t xt_text_count(const struct exectrace *x)
 {
-	return (uint32_t)x->n_texts;
+	return x->n_texts ? (uint32_t)x->n_texts : 1; /* 0 is "" even where there are none */
 }
 
 uint32_t xt_stack_count(const struct exectrace *x)
@@ -377,7 +377,7 @@ static void read_sync(struct exectrace *x, const struct xt_batch *b)
 		if (type == XT_FREQUENCY && !x->frequency && xt_varint(&p, end, &f) && f) {
 			x->s.wire[XT_FREQUENCY]++;
 			x->frequency = f;
-			x->ns_per_unit = 1.0 / ((double)f / 1e9);
+			xt_rate(x, 1.0 / ((double)f / 1e9));
 			continue;
 		}
 		if (type == XT_CLOCK && x->s.version >= 25 && read_clock(x, &p, end, b->time))

@@ -371,7 +371,7 @@ static void link_texts(struct pprof *p)
 	for (size_t i = 0; i < p->n_functions && !lost; i++)
 		lost = p->functions[i].name >= p->n_strings || p->functions[i].file >= p->n_strings;
 	if (lost)
-		flaw(p, p->text.p + p->end, (struct tx){ "names are missing: the string table does not hold them", "缺少名称：字符串表中没有" });
+		flaw(p, p->text.p + p->end, (struct tx){ "names are missing: the string table does not hold them (functions are shown by their addresses)", "缺少名称：字符串表中没有（函数以地址显示）" });
 }
 
 struct span pprof_string(const struct pprof *p, uint32_t i)

@@ -202,26 +202,40 @@ static bool same_name(const struct traceback *t, uint32_t i, const void *what)
 	return span_eq(t->funcs[i].name, *(const struct span *)what);
 }
 
-/* Number 0 stands for all that there is no room for. */
+struct table { /* names or places */
+	struct tb_index *ix;
+	void *rows; /* where the list is */
+	size_t *cap, n, size, max;
+	same_fn *same;
+};
+
+/* The number of what is the same; else that of a new row (*fresh), and *text is a copy. 0 stands for all that there is no room for. */
+static uint32_t row_put(struct traceback *t, const struct table *to, uint64_t hash, const void *what, struct span *text, bool *fresh)
+{
+	bool full;
+	uint32_t i = index_find(t, to->ix, hash, to->same, what, &full);
+
+	*fresh = false;
+	if (i != TB_NONE)
+		return i;
+	if (full || to->n >= to->max || t->mem.used + text->n > TB_NAMES)
+		return 0;
+	*text = arena_span(&t->mem, *text);
+	*fresh = text->p && mem_grow(to->rows, to->cap, to->n, to->size) && index_add(to->ix, hash, (uint32_t)to->n);
+	t->no_memory |= !*fresh;
+	return *fresh ? (uint32_t)to->n : 0;
+}
+
 static uint32_t name_put(struct traceback *t, struct span name)
 {
 	struct tb_state *s = t->state;
-	uint64_t hash = span_hash(name);
-	bool full;
-	uint32_t i = index_find(t, &s->func_ix, hash, same_name, &name, &full);
+	const struct table funcs = { &s->func_ix, &t->funcs, &s->cap_funcs, t->n_funcs, sizeof(*t->funcs), NAMES_MAX, same_name };
+	bool fresh;
+	uint32_t i = row_put(t, &funcs, span_hash(name), &name, &name, &fresh);
 
-	if (i != TB_NONE)
-		return i;
-	if (full || t->n_funcs >= NAMES_MAX || t->mem.used + name.n > TB_NAMES)
-		return 0;
-	struct span kept = arena_span(&t->mem, name);
-	if (!kept.p || !mem_grow(&t->funcs, &s->cap_funcs, t->n_funcs, sizeof(*t->funcs)) ||
-	    !index_add(&s->func_ix, hash, (uint32_t)t->n_funcs)) {
-		t->no_memory = true;
-		return 0;
-	}
-	t->funcs[t->n_funcs] = (struct tb_func){ .name = kept, .role = role_of(kept) };
-	return (uint32_t)t->n_funcs++;
+	if (fresh)
+		t->funcs[t->n_funcs++] = (struct tb_func){ .name = name, .role = role_of(name) };
+	return i;
 }
 
 struct place_key {
@@ -239,23 +253,14 @@ static bool same_place(const struct traceback *t, uint32_t i, const void *what)
 static uint32_t place_put(struct traceback *t, uint32_t func, struct span at)
 {
 	struct tb_state *s = t->state;
+	const struct table places = { &s->place_ix, &t->places, &s->cap_places, t->n_places, sizeof(*t->places), PLACES_MAX, same_place };
 	struct place_key key = { func, at };
-	uint64_t hash = mix(span_hash(at), func);
-	bool full;
-	uint32_t i = index_find(t, &s->place_ix, hash, same_place, &key, &full);
+	bool fresh;
+	uint32_t i = row_put(t, &places, mix(span_hash(at), func), &key, &at, &fresh);
 
-	if (i != TB_NONE)
-		return i;
-	if (full || t->n_places >= PLACES_MAX || t->mem.used + at.n > TB_NAMES)
-		return 0;
-	struct span kept = arena_span(&t->mem, at);
-	if (!kept.p || !mem_grow(&t->places, &s->cap_places, t->n_places, sizeof(*t->places)) ||
-	    !index_add(&s->place_ix, hash, (uint32_t)t->n_places)) {
-		t->no_memory = true;
-		return 0;
-	}
-	t->places[t->n_places] = (struct tb_place){ .func = func, .at = kept };
-	return (uint32_t)t->n_places++;
+	if (fresh)
+		t->places[t->n_places++] = (struct tb_place){ .func = func, .at = at };
+	return i;
 }
 
 /* ---- a dump begins ---- */
@@ -346,11 +351,18 @@ static bool content_keep(struct traceback *t)
 	return true;
 }
 
+static void dump_end(struct traceback *t, bool last)
+{
+	if (t->count > 1 && t->ended)
+		t->ended(t->ended_ctx, last);
+}
+
 static void dump_start(struct traceback *t)
 {
 	struct tb_state *s = t->state;
 	bool best = t->count > (s->best ? s->best->count : 0);
 
+	dump_end(t, false);
 	t->dumps++;
 	if (t->count > 1 && best) {
 		if (!content_keep(t))
@@ -891,8 +903,9 @@ void traceback_end(struct traceback *t)
 		s->cutting = false;
 		t->cut_in_frame = frame;
 	}
-	t->cut_in_frame |= s->open && s->pending;
+	t->cut_in_frame |= s->open && (s->pending || t->bytes == TB_CUT); /* there it is cut at a line's end, too */
 	goroutine_end(t, t->cut_in_frame);
+	dump_end(t, true);
 	choose(t);
 }
 

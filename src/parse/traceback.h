@@ -9,7 +9,7 @@
  * Whole goroutine dumps: what debug=2 of net/http/pprof, SIGQUIT, GOTRACEBACK=all and runtime.Stack print, from Go 1.19
  * to 1.27, of any size. Equal stacks become one bucket while they are read, so that memory grows with what differs and by
  * 40 bytes a goroutine. Other output between goroutines is stepped over; a frame, a header or a file that is cut off keeps what
- * stands before it. A log may hold several dumps: the largest one is kept.
+ * stands before it. A log may hold several dumps: the largest one is kept, `ended` sees each.
  */
 #define TB_FRAMES 128          /* kept of one stack; the runtime prints 100 */
 #define TB_BUCKETS 65536       /* different stacks; the others share the last one */
@@ -117,6 +117,9 @@ struct traceback {
 	int64_t at_odd;             /* the first odd header; -1 */
 	bool cut_in_frame;          /* the input ended within a goroutine */
 	bool no_memory;
+	/* Called at the end of each dump of two goroutines and more, while the traceback holds just that; last: the input's end. */
+	void (*ended)(void *ctx, bool last);
+	void *ended_ctx;
 	/* its own */
 	struct tb_state *state;
 	struct arena mem;

@@ -12,13 +12,15 @@
 #include "run/supervise.h"
 
 #define HEAD_MAX 512
+#define ADDRESSES_MAX 4 /* of a name: localhost is ::1 and 127.0.0.1, and the service listens on one of them */
 
 struct health {
 	struct loop *loop;
 	health_fn *fn;
 	void *ctx;
-	struct sockaddr_storage addr;
-	socklen_t addr_len;
+	struct sockaddr_storage addr[ADDRESSES_MAX];
+	socklen_t addr_len[ADDRESSES_MAX];
+	int n_addr, at, tried; /* at: the one that is asked; tried: without an answer, of this time */
 	struct buf request;
 	size_t sent;
 	char head[HEAD_MAX];
@@ -38,10 +40,22 @@ static void answered(struct health *h, bool healthy, const char *answer)
 	h->fn(h->ctx, healthy, answer);
 }
 
+static void ask(struct health *h);
+
 static void failed(struct health *h, int err)
 {
 	char text[120];
 
+	if (!h->sent && ++h->tried < h->n_addr) { /* nobody is there: perhaps at the next */
+		loop_remove(h->loop, h->watch);
+		loop_remove(h->loop, h->timer);
+		h->watch = h->timer = NULL;
+		fd_close(h->fd);
+		h->fd = -1;
+		h->at = (h->at + 1) % h->n_addr;
+		ask(h);
+		return;
+	}
 	snprintf(text, sizeof(text), "%s", strerror(err));
 	answered(h, false, text);
 }
@@ -115,17 +129,15 @@ static void on_ready(void *ctx, int fd, uint32_t events)
 		receive(h);
 }
 
-void health_ask(struct health *h)
+static void ask(struct health *h)
 {
-	if (h->fd >= 0)
-		return;
 	h->sent = h->n = 0;
-	h->fd = socket(h->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	h->fd = socket(h->addr[h->at].ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (h->fd < 0) {
 		failed(h, errno);
 		return;
 	}
-	if (connect(h->fd, (struct sockaddr *)&h->addr, h->addr_len) < 0 && errno != EINPROGRESS) {
+	if (connect(h->fd, (struct sockaddr *)&h->addr[h->at], h->addr_len[h->at]) < 0 && errno != EINPROGRESS) {
 		failed(h, errno);
 		return;
 	}
@@ -133,6 +145,14 @@ void health_ask(struct health *h)
 	if (loop_fd(h->loop, h->fd, EPOLLOUT, on_ready, h, &h->watch, &none) < 0 ||
 	    loop_timer(h->loop, time_mono() + h->time_ns, 0, too_late, h, &h->timer, &none) < 0)
 		failed(h, ENOMEM);
+}
+
+void health_ask(struct health *h)
+{
+	if (h->fd >= 0)
+		return;
+	h->tried = 0;
+	ask(h);
 }
 
 /* host[:port] and [host]:port; a name is asked for once, before the command is started. */
@@ -157,8 +177,10 @@ static int resolve(struct health *h, struct span authority, const char *url, str
 	}
 	if (n)
 		return err_set(e, EINVAL, TR("--health %s: %s", "--health %s：%s"), url, gai_strerror(n));
-	memcpy(&h->addr, found->ai_addr, found->ai_addrlen);
-	h->addr_len = found->ai_addrlen;
+	for (const struct addrinfo *a = found; a && h->n_addr < ADDRESSES_MAX; a = a->ai_next) {
+		memcpy(&h->addr[h->n_addr], a->ai_addr, a->ai_addrlen);
+		h->addr_len[h->n_addr++] = a->ai_addrlen;
+	}
 	freeaddrinfo(found);
 	return 0;
 }

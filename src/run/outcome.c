@@ -120,20 +120,34 @@ static const char *limit_why(struct run *x)
 		"%s 内没有输出，也没有完成任何工作；最后发送的信号是 %s"), limit, last[x->rung]);
 }
 
+static const char *stop_why(struct run *x)
+{
+	struct ending *end = &x->r->ending;
+	struct arena *mem = &x->r->mem;
+	char word[16], last[16];
+	const char *why;
+
+	signal_word(end->stop_sig, word);
+	if (end->sender_pid)
+		why = arena_printf(mem, TR("%s was sent to Tocsin by process %d (%s) and passed on", "%s 由进程 %d（%s）发给 Tocsin，已转发"), word, end->sender_pid,
+				   end->sender ? end->sender : "?");
+	else
+		why = arena_printf(mem, TR("%s came from the terminal or the kernel and was passed on", "%s 来自终端或内核，已转发"), word);
+	if (!why || end->how != END_SIGNAL || end->sig == end->stop_sig)
+		return why;
+	signal_word(end->sig, last);
+	return arena_printf(mem, TR("%s; %s ended it", "%s；最终被 %s 终止"), why, last);
+}
+
 static const char *signal_why(struct run *x)
 {
 	struct ending *end = &x->r->ending;
 	struct arena *mem = &x->r->mem;
 	char word[16];
 
-	signal_word(end->sig, word);
-	if (end->stop == STOP_SIGNAL && end->sender_pid)
-		return arena_printf(mem, TR("%s was sent to Tocsin by process %d (%s) and passed on",
-			"%s 由进程 %d（%s）发给 Tocsin，已转发"), word, end->sender_pid,
-			end->sender ? end->sender : "?");
 	if (end->stop == STOP_SIGNAL)
-		return arena_printf(mem, TR("%s came from the terminal or the kernel and was passed on",
-			"%s 来自终端或内核，已转发"), word);
+		return stop_why(x);
+	signal_word(end->sig, word);
 	if (end->cpu_limit) {
 		char limit[24];
 		duration_text(x->cpu_limit_ns, limit);
@@ -158,7 +172,8 @@ static void ending_fill(struct run *x)
 	end->how = killed ? END_SIGNAL : END_EXIT;
 	end->code = killed ? 0 : x->status;
 	end->core = x->status_code == CLD_DUMPED;
-	if (killed && end->stop != STOP_SIGNAL)
+	/* Who was asked to end may have died of something else. What our own ladder sent in the end stands for what was asked; of a service it is told. */
+	if (killed && (end->stop != STOP_SIGNAL || x->service || x->rung == RUNG_NONE))
 		end->sig = x->status;
 	end->cpu_limit = x->cpu_limit_ns > 0 && end->stop == STOP_NONE;
 	if (end->stop == STOP_TIMEOUT || end->stop == STOP_STALL)

@@ -19,6 +19,7 @@
 #define QUIET_NSEC (200 * NSEC_PER_MSEC)  /* output this long silent after the command's end is over */
 #define DRAIN_NSEC (2 * NSEC_PER_SEC)     /* a left-over that writes on and on is heard no longer */
 #define POLL_NSEC (50 * NSEC_PER_MSEC)
+#define READER_NSEC (5 * NSEC_PER_SEC)   /* the longest wait for who reads the last of a service that was told to end */
 #define FILES_FEW 32    /* all facilities together take about 20 descriptors */
 #define FILES_MANY 4096 /* each nested command that runs takes one */
 
@@ -405,6 +406,15 @@ static bool nothing_left(struct run *x)
 	return stop_scan(x, &t) == 0 && t.n == 0;
 }
 
+/* A container that was told to stop is killed soon, and with us what is known of its end: no reader is worth that. */
+static bool gives_up(struct run *x, int64_t since)
+{
+	if (!x->service || x->r->ending.stop != STOP_SIGNAL || since < READER_NSEC)
+		return false;
+	outcome_limit(x, TR("its last output was not read within 5 s of its end: the rest of it is lost", "它结束后 5 s 内最后的输出没有读完：其余已丢失"));
+	return true;
+}
+
 /*
  * The command has ended. What it wrote before is delivered, however slow our reader. Then left-overs of
  * its tree have a short while; one that keeps the output open cannot keep us.
@@ -417,7 +427,7 @@ static bool is_over(struct run *x)
 	if (!x->ended)
 		return false;
 	if (!at_end && (relay_pending(&x->relay) || (x->relay.total < x->owed && relay_unread(&x->relay))))
-		return x->hurry;
+		return x->hurry || gives_up(x, since);
 	bool alone = nothing_left(x);
 	bool silent = at_end || (now - x->relay.last >= QUIET_NSEC && since >= QUIET_NSEC) || since >= DRAIN_NSEC;
 	/* A pty tells no end while another process still has it; without one, what is in it is all. */

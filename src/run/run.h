@@ -35,6 +35,7 @@ struct run_service {
 	int64_t every;       /* between two checks, and the longest time for one is half of it or 5 s */
 	int fails;           /* so many one after the other are looked at */
 	bool end_hung;
+	void (*note)(void *ctx, const char *text); /* something of ours that does not work */
 	void (*began)(void *ctx, struct run *x, int pid);
 	run_hang_fn *hang;
 	void (*demand)(void *ctx, struct run *x); /* SIGUSR1: it is not passed on */

@@ -409,7 +409,7 @@ int service_begin(struct run *x, struct err *e)
 		int64_t time = c->every / 2 < HEALTH_LONGEST ? c->every / 2 : HEALTH_LONGEST;
 		struct err why;
 		if (health_open(x->loop, c->health, time, on_health, x, &s->health, &why) < 0) /* a name that nobody knows: the command lives without it */
-			outcome_limit(x, arena_str(&x->r->mem, span_of(why.msg)));
+			c->note ? c->note(c->ctx, why.msg) : outcome_limit(x, arena_str(&x->r->mem, span_of(why.msg)));
 	}
 	if (r == 0 && s->health)
 		r = loop_timer(x->loop, x->began + c->every, 0, ask_health, x, &s->ask, e);

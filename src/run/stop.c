@@ -217,7 +217,7 @@ void stop_by_signal(struct run *x, const struct signalfd_siginfo *si)
 	}
 	if (end->stop == STOP_NONE) {
 		end->stop = STOP_SIGNAL;
-		end->sig = sig;
+		end->sig = end->stop_sig = sig;
 		if (si->ssi_code <= 0) { /* a process sent it; the kernel (a terminal) has none to name */
 			end->sender_pid = (int)si->ssi_pid;
 			end->sender = name_of(x, end->sender_pid);

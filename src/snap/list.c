@@ -10,12 +10,14 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/time.h"
 #include "snap/own.h"
 
 /* The snapshots that are there: their sizes, and what is dropped when they are too many. */
 
 #define MANIFEST_MAX (1 << 20)
 #define ID_LENGTH 26
+#define UNFINISHED_OLD (600 * NSEC_PER_SEC)
 
 int snap_dir(const char *dir, struct buf *ret, struct err *e)
 {
@@ -95,6 +97,27 @@ void snap_remove(const char *path)
 	rmdir(path);
 }
 
+/* Left by one that was killed while it was made. */
+static void drop_unfinished(const char *dir)
+{
+	CLEANUP(buf_free) struct buf path = { 0 };
+	struct stat st;
+	DIR *d = opendir(dir);
+
+	for (struct dirent *f; d && (f = readdir(d));) {
+		struct span name = span_of(f->d_name);
+		if (name.n != ID_LENGTH + 5 || !span_starts(name, S(".")) || !span_ends(name, S(".new")) || fstatat(dirfd(d), f->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !S_ISDIR(st.st_mode) || time_wall() - st.st_mtime * NSEC_PER_SEC < UNFINISHED_OLD)
+			continue;
+		buf_clear(&path);
+		path_join(&path, dir, f->d_name);
+		if (!path.bad)
+			snap_remove(buf_str(&path));
+	}
+	if (d)
+		closedir(d);
+}
+
 void snap_make_room(const char *dir, const char *keep, int64_t budget)
 {
 	CLEANUP(arena_free) struct arena mem = { 0 };
@@ -104,6 +127,7 @@ void snap_make_room(const char *dir, const char *keep, int64_t budget)
 	size_t n;
 	struct err none;
 
+	drop_unfinished(dir);
 	if (read_ids(dir, &mem, &ids, &n, &none) < 0)
 		n = 0;
 	for (size_t i = n; i > 0; i--) {

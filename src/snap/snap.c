@@ -1,6 +1,7 @@
 #include "snap/snap.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,13 +43,14 @@ struct making {
 static const struct {
 	const char *path, *file, *kind;
 	size_t max;
-	bool profile; /* it measures for a while */
+	bool profile;      /* it measures for a while */
+	struct span begin; /* with what it begins: another server may answer there, and what it says is not ours to keep */
 } asked[] = {
-	{ "goroutine?debug=2", "goroutines.txt", "goroutines", SNAP_DUMP + (1 << 20), false },
-	{ "goroutine", "goroutine.pb.gz", "profile", PROFILE_MAX, false },
-	{ "heap", "heap.pb.gz", "profile", PROFILE_MAX, false },
-	{ "profile?seconds=3", "cpu.pb.gz", "profile", PROFILE_MAX, true },
-	{ "trace?seconds=1", "trace.out", "trace", PROFILE_MAX * 2, true },
+	{ "goroutine?debug=2", "goroutines.txt", "goroutines", SNAP_DUMP + (1 << 20), false, { "goroutine ", 10 } },
+	{ "goroutine", "goroutine.pb.gz", "profile", PROFILE_MAX, false, { "\x1f\x8b", 2 } },
+	{ "heap", "heap.pb.gz", "profile", PROFILE_MAX, false, { "\x1f\x8b", 2 } },
+	{ "profile?seconds=3", "cpu.pb.gz", "profile", PROFILE_MAX, true, { "\x1f\x8b", 2 } },
+	{ "trace?seconds=1", "trace.out", "trace", PROFILE_MAX * 2, true, { "go 1.", 5 } },
 };
 
 static void __attribute__((format(printf, 2, 3))) say_limit(struct making *m, const char *fmt, ...)
@@ -93,6 +95,24 @@ static void keep_text(struct making *m, const char *name, const char *kind, stru
 		add_kept(m, name, kind, (int64_t)clean.len);
 }
 
+/* A stack that was survived must not read as the end of the program: what recovered it stands where the runtime writes "panic: ". */
+static void keep_crash(struct making *m)
+{
+	CLEANUP(buf_free) struct buf text = { 0 };
+	struct span crash = m->q->crash, said = m->q->message, source;
+	size_t stack = span_find(crash, S("\ngoroutine ")), colon = span_find(said, S(": "));
+
+	if (strcmp(m->q->cause ? m->q->cause : "", "go.panic.recovered") != 0 || stack == SPAN_NONE || colon == SPAN_NONE) {
+		keep_text(m, "crash.txt", "crash", crash);
+		return;
+	}
+	source = span_head(said, colon);
+	said = span_from(said, colon + 2);
+	buf_addf(&text, "recovered panic (%.*s): %.*s\n", SPAN_ARG(source), SPAN_ARG(span_head(said, span_chr(said, '\n'))));
+	buf_span(&text, span_from(crash, stack));
+	keep_text(m, "crash.txt", "crash", buf_view(&text));
+}
+
 /* ---- net/http/pprof ---- */
 
 static struct span host_of(struct span url)
@@ -135,26 +155,44 @@ static void pprof_url(const char *base, const char *path, struct buf *ret)
 	buf_addf(ret, "/%s", path);
 }
 
+static void say_no_answer(struct making *m, size_t i, const struct net_get *g)
+{
+	bool came = g->transport == TRANSPORT_OK;
+
+	if (came && g->status == 200)
+		say_limit(m, TR("pprof, %s: the answer is none of net/http/pprof's", "pprof，%s：应答不是 net/http/pprof 的"), asked[i].path);
+	else if (came)
+		say_limit(m, TR("pprof, %s: HTTP %d", "pprof，%s：HTTP %d"), asked[i].path, g->status);
+	else
+		say_limit(m, TR("pprof, %s: %s", "pprof，%s：%s"), asked[i].path, g->why ? g->why : "?");
+}
+
+static bool begins_so(const char *path, struct span begin)
+{
+	char head[16];
+	CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, head, sizeof(head));
+
+	return n > 0 && span_starts((struct span){ head, (size_t)n }, begin);
+}
+
 static void take_answer(struct making *m, size_t i, struct net_get *g, const char *to)
 {
 	struct stat st;
 
-	if (g->transport != TRANSPORT_OK || g->status != 200) {
-		if (g->status)
-			say_limit(m, TR("pprof, %s: HTTP %d", "pprof，%s：HTTP %d"), asked[i].path, g->status);
-		else
-			say_limit(m, TR("pprof, %s: %s", "pprof，%s：%s"), asked[i].path, g->why ? g->why : "?");
+	if (g->transport != TRANSPORT_OK || g->status != 200 || !begins_so(to, asked[i].begin)) {
+		say_no_answer(m, i, g);
 		unlink(to);
 		return;
 	}
-	if (stat(to, &st) == 0 && st.st_size > 0)
+	if (stat(to, &st) == 0)
 		add_kept(m, asked[i].file, asked[i].kind, st.st_size);
 }
 
 /* The text of a dump is redacted before it is anywhere. */
 static void take_dump(struct making *m, struct net_get *g)
 {
-	if (g->transport == TRANSPORT_OK && g->status == 200) {
+	if (g->transport == TRANSPORT_OK && g->status == 200 && span_starts(buf_view(&g->body), asked[0].begin)) {
 		if (g->body.len >= SNAP_DUMP)
 			say_limit(m, TR("goroutines.txt: net/http/pprof cuts a dump at 64 MiB: the rest is missing", "goroutines.txt：net/http/pprof 在 64 MiB 处截断转储：缺少其余部分"));
 		keep_text(m, asked[0].file, asked[0].kind, buf_view(&g->body));
@@ -162,10 +200,7 @@ static void take_dump(struct making *m, struct net_get *g)
 			buf_span(m->dump, buf_view(&g->body));
 		return;
 	}
-	if (g->status)
-		say_limit(m, TR("pprof, %s: HTTP %d", "pprof，%s：HTTP %d"), asked[0].path, g->status);
-	else
-		say_limit(m, TR("pprof, %s: %s", "pprof，%s：%s"), asked[0].path, g->why ? g->why : "?");
+	say_no_answer(m, 0, g);
 }
 
 /* First what is there at once, then what measures. */
@@ -309,7 +344,7 @@ static int fill(struct making *m, struct err *e)
 	else if (q->pid)
 		snap_proc(q->pid, &proc);
 	keep_text(m, "proc.txt", "proc", buf_view(&proc));
-	keep_text(m, "crash.txt", "crash", q->crash);
+	keep_crash(m);
 	keep_text(m, "log.txt", "log", q->log);
 	if (q->pprof && q->pid) {
 		ask_pprof(m, false);

@@ -209,7 +209,7 @@ static int load_runs(struct search *x, const char *project, int64_t since)
 	const struct db_value args[] = { db_int(since), db_textz(project) };
 
 	buf_addf(&sql, "SELECT seq, started, series, project, commit_id, tree, ci, go, argv, (SELECT count(*) FROM attempt a WHERE a.run = run.seq), tests, failed, outcome"
-		 " FROM run WHERE started >= ?1 AND (tests > 0 OR tests IS NULL)%s ORDER BY started DESC LIMIT %d", project ? " AND project = ?2" : "", RUNS_MAX + 1);
+		 " FROM run WHERE started >= ?1 AND " IS_RUN " AND (tests > 0 OR tests IS NULL)%s ORDER BY started DESC LIMIT %d", project ? " AND project = ?2" : "", RUNS_MAX + 1);
 	if (sql.bad)
 		return no_memory(x->e);
 	int64_t r = db_query(x->s->db, buf_str(&sql), args, project ? 2 : 1, take_run, x, x->e);

@@ -29,6 +29,12 @@ int body_read(struct span body, struct report *ret, struct err *e);
 
 /* ---- rows ---- */
 
+/*
+ * What is found while a service lives is a row of `run` at once, with a time and an id of its own. It has no outcome, for the run goes on;
+ * where runs are counted it is none.
+ */
+#define IS_RUN "outcome <> 'none'"
+
 /* "SELECT … FROM fault f", with the columns that fault_row reads. */
 void fault_select(const struct db *d, struct buf *sql);
 void fault_row(const struct db_value *row, struct fault *ret);

@@ -140,9 +140,9 @@ static int count_runs(struct counting *x)
 {
 	const struct db_value args[] = { db_int(x->since), db_int(x->now), db_textz(x->project) };
 	int r = ask(x, x->project ? "SELECT started / 86400000000000, outcome, project, count(*), CAST(sum(duration) AS BIGINT) FROM run"
-				    " WHERE started >= ?1 AND started <= ?2 AND project = ?3 GROUP BY 1, 2, 3"
+				    " WHERE started >= ?1 AND started <= ?2 AND " IS_RUN " AND project = ?3 GROUP BY 1, 2, 3"
 				  : "SELECT started / 86400000000000, outcome, project, count(*), CAST(sum(duration) AS BIGINT) FROM run"
-				    " WHERE started >= ?1 AND started <= ?2 GROUP BY 1, 2, 3", args, x->project ? 3 : 2, take_runs);
+				    " WHERE started >= ?1 AND started <= ?2 AND " IS_RUN " GROUP BY 1, 2, 3", args, x->project ? 3 : 2, take_runs);
 	if (r < 0)
 		return r;
 	x->ret->projects = arena_alloc(x->mem, (x->ret->n_projects + 1) * sizeof(*x->ret->projects));

@@ -39,7 +39,7 @@ struct record_config {
 	void *ctx;
 };
 /*
- * Keep a run, whole or not at all. Fills in the fingerprint and the fault of each finding (memory of r). Writing the same run
+ * Keep a run, whole or not at all; without an outcome it is a moment of one that goes on, and is not counted as a run. Fills in the fingerprint and the fault of each finding (memory of r). Writing the same run
  * (r->id) again changes nothing and returns 1.
  */
 int store_record(struct store *s, struct report *r, const struct record_config *c, struct err *e);

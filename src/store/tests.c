@@ -88,7 +88,7 @@ int store_runs(struct store *s, const struct run_filter *q, run_fn *fn, void *ct
 	};
 
 	buf_adds(&sql, "SELECT seq, started, duration, series, id, project, outcome, cause, branch, commit_id, go, ci, summary, argv, packages, tests, passed,"
-		       " failed, skipped, unfinished, cached, (SELECT count(*) FROM finding f WHERE f.run = run.seq) FROM run WHERE 1 = 1");
+		       " failed, skipped, unfinished, cached, (SELECT count(*) FROM finding f WHERE f.run = run.seq) FROM run WHERE " IS_RUN);
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		if (!parts[i].used)
 			continue;

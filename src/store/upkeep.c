@@ -46,7 +46,7 @@ int64_t store_bytes(struct store *s)
 int store_describe(struct store *s, struct store_info *ret, struct err *e)
 {
 	const struct { const char *sql; int64_t *at; } rows[] = {
-		{ "SELECT count(*) FROM run", &ret->runs }, { "SELECT count(*) FROM finding", &ret->findings }, { "SELECT count(*) FROM fault", &ret->faults },
+		{ "SELECT count(*) FROM run WHERE " IS_RUN, &ret->runs }, { "SELECT count(*) FROM finding", &ret->findings }, { "SELECT count(*) FROM fault", &ret->faults },
 		{ "SELECT count(*) FROM test", &ret->tests }, { "SELECT count(*) FROM result", &ret->results }, { "SELECT count(*) FROM alert", &ret->alerts },
 		{ "SELECT min(started) FROM run", &ret->oldest }, { "SELECT max(started) FROM run", &ret->newest },
 	};

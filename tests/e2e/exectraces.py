@@ -208,6 +208,12 @@ def timeline(path):
     check(any(r.startswith("P ") for r in rows) and any("main.worker" in r for r in rows), "rows of processors and of groups", rows[:20])
     p = explain("--window", "200ms..220ms", "--timeline", svg, path)
     check("Timeline 200.0ms – 220.0ms" in p.stdout.decode() and xml.dom.minidom.parse(svg), "a window", p.stdout[-2000:].decode())
+    other = os.path.join(WORK, "other.trace")
+    shutil.copy(path, other)
+    p = explain("--timeline", os.path.join(WORK, "two.svg"), path, other)
+    made = sorted(n for n in os.listdir(WORK) if n.startswith("two"))
+    check(made == ["two-1.svg", "two-2.svg"] and all("Timeline" in x or xml.dom.minidom.parse(os.path.join(WORK, x)) for x in made) and b"number in the name" in p.stderr,
+          "several traces: a timeline each", (made, p.stderr))
     p = explain("--window", "2s..1s", path)
     check(p.returncode == 2 and b"--window" in p.stderr, "a window that ends before it begins is refused", p.stderr)
 

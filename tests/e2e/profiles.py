@@ -370,6 +370,25 @@ def hostile_files():
     yield "a deep stack", small(data(2, data(1, b"\x01" * 200000) + data(2, b"\x01\x01"))), "deeper than"
 
 
+def fields_of(plain):
+    """(offset, number) of each field of a profile."""
+    def number(at):
+        value = shift = 0
+        while True:
+            byte = plain[at]
+            value |= (byte & 127) << shift
+            shift, at = shift + 7, at + 1
+            if byte < 128:
+                return value, at
+    at = 0
+    while at < len(plain):
+        begin = at
+        key, at = number(at)
+        value, at = number(at)
+        at += value if key & 7 == 2 else 0
+        yield begin, key >> 3
+
+
 def hostile(d):
     path = TMP + "/hostile"
     for name, text, words in hostile_files():
@@ -393,6 +412,19 @@ def hostile(d):
         if p.returncode not in (0, 2) or (p.returncode == 2 and b"byte" not in p.stderr):
             bad.append((cut, p.returncode, p.stderr))
     check(not bad, f"cut at {len(cuts)} places: read as far as it goes, and said where", bad[:5])
+    names = min(at for at, field in fields_of(plain) if field == 6)  # Go writes the string table last
+    with open(path, "wb") as f:
+        f.write(plain[:names])
+    p = tocsin("--json", path, limit=20)
+    cut = json.loads(p.stdout)
+    with open(path, "wb") as f:
+        f.write(plain)
+    whole = json.loads(tocsin("--json", "--sample", "inuse_space", path, limit=20).stdout)
+    check(p.returncode == 2 and cut["profile"]["flaws"][0]["byte"] == names and any("names are missing" in x and str(names) in x for x in cut["limits"]),
+          "cut before its names: said, with the byte", cut["limits"])
+    top = cut["profile"]["top"]
+    check(cut["profile"]["total"] == whole["profile"]["total"] and top and all(r["function"].startswith("0x") for r in top),
+          "and its values stand at addresses", top[:3])
     bad = []
     for _ in range(len(cuts)):
         text = bytearray(plain)

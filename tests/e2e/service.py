@@ -4,6 +4,7 @@
 """tocsin run --service: real Go servers that panic, crash, deadlock, hang, spin, are told to end, and are process 1."""
 import concurrent.futures
 import glob
+import http.server
 import json
 import os
 import re
@@ -56,7 +57,7 @@ class Service:
     count = 0
     lock = threading.Lock()
 
-    def __init__(self, binary, mode="", flags=(), before=(), endpoint=None, env=None):
+    def __init__(self, binary, mode="", flags=(), before=(), endpoint=None, env=None, supervised=True, config=None, args=None, stdout=None):
         with Service.lock:
             Service.count += 1
             self.dir = os.path.join(TMP, f"run-{Service.count}")
@@ -66,16 +67,23 @@ class Service:
         self.report = os.path.join(self.dir, "report.json")
         self.state = os.path.join(self.dir, "state")
         self.env = dict(BASE, XDG_STATE_HOME=self.state, ADDR=f"127.0.0.1:{self.port}", **(env or {}))
-        self.endpoint = endpoint
-        if endpoint:
-            self.env["TOCSIN_CONFIG"] = os.path.join(self.dir, "tocsin.yaml")
+        self.endpoint = endpoint if config is None else None
+        if config is None and endpoint:
+            config = f"channels:\n  - name: ops\n    type: webhook\n    url: {endpoint.http}/hook/{os.path.basename(self.dir)}/\n"
+        if config:
+            self.env["TOCSIN_CONFIG"] = os.path.join(self.dir, "config.yaml")
             with open(self.env["TOCSIN_CONFIG"], "w", encoding="utf-8") as f:
-                f.write(f"channels:\n  - name: ops\n    type: webhook\n    url: {endpoint.http}/hook/{os.path.basename(self.dir)}/\n")
-        self.flags = [f.replace("URL", self.url) for f in flags]
+                f.write(config.format(url=self.url, dir=self.dir))
+        self.flags = [f.replace("URL", self.url).replace("PORT", str(self.port)).replace("LOG", os.path.join(self.dir, "log")) for f in flags]
         self.out = open(os.path.join(self.dir, "out"), "wb")
         self.err = open(os.path.join(self.dir, "err"), "wb")
-        self.process = subprocess.Popen([*before, TOCSIN, "run", "--service", "--report", self.report, *self.flags, "--", binary, *([mode] if mode else [])], cwd=self.dir,
-                                        env=self.env, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err)
+        self.process = subprocess.Popen([*before, TOCSIN, "run", *(["--service"] if supervised else []), "--report", self.report, *self.flags, "--", binary, *(args or ([mode] if mode else []))], cwd=self.dir,
+                                        env=self.env, stdin=subprocess.DEVNULL, stdout=stdout or self.out, stderr=self.err)
+
+    def child(self):
+        """The process of the command."""
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as f:
+            return int(f.read().split()[0])
 
     def ask(self, path, tries=100, timeout=10):
         """GET; None: the connection broke, which a panic does."""
@@ -136,6 +144,10 @@ class Service:
         with open(os.path.join(path, "manifest.json"), encoding="utf-8") as f:
             return json.load(f)
 
+    def stats(self):
+        """What the library counts of this service."""
+        return json.loads(subprocess.run([TOCSIN, "stats", "--json"], env=self.env, capture_output=True, check=True, timeout=60).stdout)
+
     def detail(self, report):
         return json.dumps(report.get("verdict")) + "\n" + json.dumps([{k: f.get(k) for k in ("cause", "message", "file", "line", "count", "snapshot")} for f in report["findings"]]) + "\n" + self.said()
 
@@ -165,7 +177,11 @@ def recovered(say, binary, endpoint):
     told = s.alerts(1)
     say(len(told) == 1 and s.process.poll() is None and b"nil map" in told[0].body, "is told at once, and once", [q.body[:400] for q in told])
     say(s.ask("/healthz") == "ok\n", "the service answers on", "")
+    counted = s.stats()
+    say(counted["runs"] == 0 and counted["findings"] == 1 and counted["faults"] == 1, "is in the library at once, and is no run", counted)
     status, r = s.end()
+    counted = s.stats()
+    say(counted["runs"] == 1 and counted["outcomes"]["passed"] == 1 and counted["findings"] == 1, "the run is counted when it has ended, as one", counted)
     f = r["findings"][0] if r["findings"] else {}
     say(status == 0 and r["verdict"]["outcome"] == "passed" and causes(r) == ["go.panic.recovered"], "a service that ends when told to is passed", s.detail(r))
     say(f.get("count") == 3 and f["severity"] == "warning" and f["file"].endswith("main.go") and f["line"] and "main.broken" in f["excerpt"], "it is one finding, counted, with its place", s.detail(r))
@@ -173,6 +189,10 @@ def recovered(say, binary, endpoint):
     names = [x["name"] for x in s.manifest(snaps[0])["files"]] if snaps else []
     say(len(snaps) == 1 and snaps[0] == f.get("snapshot") and {"proc.txt", "log.txt", "crash.txt", "goroutines.txt", "goroutine.pb.gz", "heap.pb.gz"} <= set(names), "its snapshot holds process, log, stack, goroutines and heap",
         (snaps, names))
+    again = subprocess.run([TOCSIN, "explain", "--json"] + [os.path.join(d, "crash.txt") for d in snaps[:1]], stdout=subprocess.PIPE, timeout=60, check=False)
+    e = json.loads(again.stdout.splitlines()[-1]) if again.stdout else {"findings": []}
+    say(causes(e) == causes(r) and again.returncode == 0 and e["verdict"]["outcome"] is None and [e["findings"][0][k] for k in ("message", "line")] == [f["message"], f["line"]],
+        "its stack reads as one that was recovered", again.stdout[:900])
     say(f.get("fault") and f["fault"]["count"] == 1, "it is recorded as a fault", f.get("fault"))
     say(len(s.alerts()) == 1, "its end is no second alert", [q.body[:400] for q in s.alerts()])
     text = "".join(open(os.path.join(d, "log.txt"), encoding="utf-8").read() for d in snaps)
@@ -276,6 +296,7 @@ def spinning(say, binary, endpoint):
     say(s.process.poll() is None, "it lives", "")
     status, r = s.end()
     say(r["verdict"]["outcome"] == "passed" and causes(r) == ["proc.stall"], "and passes when it is told to end", s.detail(r))
+    say(r["verdict"]["cause"] is None and [f["severity"] for f in r["findings"]] == ["warning"], "what did not end it is a warning of the run that passed", s.detail(r))
 
 
 @claims("silence")
@@ -343,6 +364,11 @@ def restart(say, binary, endpoint):
     say(r["verdict"]["outcome"] == "crashed" and f["cause"] == "go.panic" and 5 <= f["count"] <= crashes + 1 and causes(r).count("go.panic") == 1, "every crash counts, as one finding", s.detail(r))
     say(len(s.alerts(1)) == 1, "a crash loop is one alert", [q.body[:200] for q in s.alerts()])
     say(len([p for p in s.snapshots() if s.manifest(p)["reason"] == "crash"]) == 1, "and one snapshot", s.snapshots())
+    counted = s.stats()
+    say(counted["runs"] == 1 and counted["findings"] >= crashes - 1, "the loop is one run, each crash a finding of it", (counted, crashes))
+    s = Service(binary, "crashonce", ["--restart", "on-crash", "--restart-delay", "50ms"])
+    status, r = s.end(None)
+    say(status == 0 and r["verdict"]["outcome"] == "unstable" and "go.panic" in causes(r), "that came to its end the second time is unstable", s.detail(r))
     s = Service(binary, "exit3", ["--restart", "on-crash"])
     status, r = s.end(None)
     say(status == 3 and "started again" not in s.said(), "a plain exit status is no crash", s.said())
@@ -372,6 +398,119 @@ def output(say, binary, endpoint):
     s.end()
     want = "".join(f"line {i}\n" for i in range(20)) + "".join(f"{i:08d} {'x' * 190}\n" for i in range(50000))
     say(s.said("out") == want, "and byte for byte, 10 MB of it", (len(s.said("out")), len(want)))
+
+
+class Elsewhere:
+    """A server that is none of ours, where net/http/pprof was meant to be."""
+    def __enter__(self):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                if "/slow/" in self.path:
+                    time.sleep(20)
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(f"<html>{SECRET}</html>".encode())
+
+            def log_message(self, *args):
+                pass
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.server.handle_error = lambda *args: None
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        return self
+
+    def __exit__(self, *args):
+        self.server.shutdown()
+
+
+@claims("--pprof at the wrong place")
+def elsewhere(say, binary, endpoint):
+    with Elsewhere() as other:
+        s = Service(binary, "", ["--pprof", other.url])
+        s.ask("/healthz")
+        s.ask("/panic")
+        s.wait_for("snapshot ")
+        snaps = s.snapshots()
+        files = {os.path.basename(f) for f in glob.glob(os.path.join(snaps[0], "*"))} if snaps else set()
+        say(files == {"manifest.json", "proc.txt", "crash.txt", "log.txt"} and "none of net/http/pprof" in json.dumps(s.manifest(snaps[0])), "keeps nothing of what another server says", (files, s.said()))
+        s.end()
+        s = Service(binary, "", ["--pprof", other.url + "/slow/debug/pprof"])
+        s.ask("/healthz")
+        s.ask("/panic")
+        say(s.wait_for("tocsin: go.panic.recovered", seconds=9), "and one that does not answer holds up nothing that is said", s.said())
+        say(s.wait_for("tocsin: snapshot "), "the snapshot follows", s.said())
+        s.end()
+
+
+@claims("the way out")
+def way_out(say, binary, endpoint):
+    s = Service(binary, "badend", env={"GOTRACEBACK": "crash"})
+    s.ask("/healthz")
+    status, r = s.end()
+    say(status == 134 and r["verdict"]["outcome"] == "crashed" and r["run"]["exit"]["signal"] == "SIGABRT" and causes(r) == ["go.nil_deref"], "by another signal than was passed on is a crash", (status, s.detail(r)))
+    s = Service("/bin/sh", "", args=["-c", "trap '' TERM; echo deaf; while :; do sleep 0.2; done"])
+    s.wait_for("deaf", "out")
+    for _ in range(2):
+        s.process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+    status, r = s.end()
+    say(status == 137 and r["verdict"]["outcome"] == "killed" and r["run"]["exit"]["signal"] == "SIGKILL", "of one that is deaf ends with the third SIGTERM, and is not passed", (status, s.detail(r)))
+    s = Service(binary, "chatter", stdout=subprocess.PIPE)
+    s.ask("/healthz")
+    threading.Thread(target=s.ask, args=("/much",), daemon=True).start()
+    time.sleep(1)
+    begin = time.monotonic()
+    status, r = s.end()
+    say(status == 143 and r["verdict"]["outcome"] == "passed" and time.monotonic() - begin < 9 and any("not read" in x for x in r["limits"]), "waits 5 s for a reader that does not read, and says so", (status, s.detail(r)))
+
+
+@claims("--health at a name")
+def named(say, binary, endpoint):
+    s = Service(binary, "", ["--health", "http://no.such.host.invalid/healthz", "--stall", "60s"])
+    say(s.wait_for("--health http://no.such.host.invalid/healthz: "), "that nobody knows is said at once", s.said())
+    s.ask("/healthz")
+    s.end()
+    s = Service(binary, "", ["--health", "http://localhost:PORT/healthz", "--health-every", "400ms"])
+    s.ask("/healthz")
+    time.sleep(1.5)
+    s.ask("/hang")
+    say(s.wait_for("proc.stall: the health check fails"), "that has several addresses finds the one that answers", s.said())
+    s.end()
+
+
+@claims("tocsin.yaml")
+def configured(say, binary, endpoint):
+    s = Service(binary, "", config="health: {url}/healthz\nhealth_every: 600ms\npprof: {url}\nsnapshots: {dir}/kept\nsnapshot_budget: 1MiB\nretry: 2\nrerun_fails: 1\nmodules: true\nformat: dots\n")
+    s.ask("/healthz")
+    time.sleep(1.5)
+    s.ask("/cross")
+    say(s.wait_for("tocsin: (go.blocked|proc.stall): the health check|tocsin: go.blocked: .*health check fails"), "says what a hang is", s.said())
+    status, r = s.end()
+    kept = glob.glob(os.path.join(s.dir, "kept", "*", "goroutines.txt"))
+    say(len(kept) == 1 and not s.snapshots(), "and where snapshots are kept; what is for commands that end does not refuse it", (kept, s.said()))
+    p = subprocess.run([TOCSIN, "run", "--no-store", "--", "true"], env=s.env, cwd=s.dir, capture_output=True, text=True, check=False, timeout=60)
+    say(p.returncode == 0 and "health" not in p.stderr + p.stdout, "is nothing to a command that ends", (p.returncode, p.stderr))
+
+
+@claims("without --service")
+def plain(say, binary, endpoint):
+    s = Service(binary, "graceful", ["--log", "LOG"], supervised=False)
+    for _ in range(2):
+        s.ask("/panic")
+    s.ask("/prints")
+    os.kill(s.child(), signal.SIGTERM)
+    status, r = s.end(None)
+    found = [(f["cause"], f["severity"], f["file"], f["line"], f["message"], f["count"]) for f in r["findings"]]
+    say(status == 0 and r["verdict"]["outcome"] == "passed" and [f[0] for f in found] == ["go.panic.recovered"] * 2 and found[0][5] == 2, "the panics that it recovered are warnings", s.detail(r))
+    p = subprocess.run([TOCSIN, "explain", "--json", os.path.join(s.dir, "log")], cwd=s.dir, env=s.env, capture_output=True, check=False, timeout=60)
+    again = [(f["cause"], f["severity"], f["file"], f["line"], f["message"], f["count"]) for f in json.loads(p.stdout)["findings"]]
+    say(sorted(again) == sorted(found), "its saved log shows explain the same", (found, again))
+    s = Service(binary, "graceful", ["--strict"], supervised=False)
+    s.ask("/panic")
+    os.kill(s.child(), signal.SIGTERM)
+    status, r = s.end(None)
+    say(status == 1 and r["verdict"]["cause"] == "go.panic.recovered", "fail it under --strict", s.detail(r))
 
 
 @claims("what was only printed")

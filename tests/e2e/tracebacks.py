@@ -219,6 +219,29 @@ def leaks(exe, version):
     check(diff and diff[0]["before"] == 10 and diff[0]["after"] == 70, f"{version} --diff: from 10 to 70", p.stdout.decode()[-800:])
 
 
+def series(exe, version):
+    """Several dumps in one file: each is analysed, three show a slope."""
+    parts = [run([exe, "leak", str(n)]).stdout for n in (10, 40, 70)]
+    wrong = older(run([exe, "nilchan", "dump"]).stdout)
+    log = b"".join(b"2026/11/21 10:%02d:%02d request %d\n" % (i // 60, i % 60, i) for i in range(200))
+    for name, data in (("one after the other", b"\n".join(parts)), ("in a service's log", log + log.join(parts) + log)):
+        r, status, _ = explain(data)
+        s = (r.get("goroutines") or {}).get("series") or {"dumps": [], "changes": []}
+        leak = (s["changes"] or [{}])[0]
+        check([d["count"] > n for d, n in zip(s["dumps"], (10, 40, 70))] == [True] * 3 and leak.get("leak") and leak["function"] == "main.query.func1"
+              and abs(leak["per_dump"] - 30) < 0.01 and [f["cause"] for f in r["findings"] if f["cause"] == "go.leak"] == ["go.leak"]
+              and any("3 dumps" in x for x in r["limits"]) and r["goroutines"]["count"] == s["dumps"][2]["count"], f"{version} three dumps {name}: the leak and its slope",
+              json.dumps(r)[:2500])
+    shown = text(b"\n".join(parts))
+    check(re.search(r"\d+ → \d+ → \d+ goroutines", shown) and "+30.0" in shown, f"{version} three dumps in one file are shown", shown)
+    r, status, _ = explain(wrong + b"\n" + parts[2])
+    told = [f for f in r["findings"] if f["cause"] == "go.blocked" and "dump 1, at byte 0" in f["message"]]
+    check(len(told) == 2 and all("nil channel" in f["message"] for f in told) and r["findings"][0] in told and status == 1 and not [f for f in r["findings"] if f["cause"] == "go.leak"],
+          f"{version} what only the smaller of two dumps shows is said", json.dumps(r["findings"])[:1500])
+    r, _, _ = explain(b"\n".join(parts), "--focus", "state:^running$")
+    check([d["count"] for d in r["goroutines"]["series"]["dumps"]] == [1, 1, 1], f"{version} --focus holds for each of them", r["goroutines"]["series"])
+
+
 def filters(version, dumps):
     d = dumps["healthy"]
     whole, _, _ = explain(d)
@@ -478,6 +501,7 @@ def main():
         quits(exe, version)
         minutes(version, dumps)
         leaks(exe, version)
+        series(exe, version)
         filters(version, dumps)
         wrapped(exe, version, dumps)
         json_logs(exe, version)

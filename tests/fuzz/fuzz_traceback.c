@@ -4,6 +4,7 @@
 #include "diagnose/goroutines.h"
 #include "diagnose/logs.h"
 #include "diagnose/match.h"
+#include "parse/loglevel.h"
 #include "parse/logline.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -22,7 +23,7 @@ static struct goroutines *read_dump(struct span text, size_t piece)
 	check(goroutines_new(&g, &e) == 0);
 	for (size_t i = 0; i < text.n; i += piece)
 		goroutines_feed(g, span_head(span_from(text, i), piece));
-	check(goroutines_end(g, NULL, &e) == 0);
+	goroutines_end(g);
 	return g;
 }
 
@@ -52,12 +53,25 @@ static void run_dump(struct span text)
 
 	check_dump(a, text.n);
 	check(a->count == b->count && a->n_groups == b->n_groups && a->n_knots == b->n_knots);
+	check(!a->series == !b->series && (!a->series || (a->series->n == b->series->n && a->series->n_changes == b->series->n_changes)));
 	check(a->t->cut_in_frame == b->t->cut_in_frame && a->t->last == b->t->last);
 	goroutines_findings(a, &r, true);
 	goroutines_limits(a, &r);
 	report_free(&r);
 	goroutines_free(a);
 	goroutines_free(b);
+}
+
+static void run_levels(struct span text)
+{
+	struct buf said = { 0 };
+
+	while (text.n) {
+		buf_clear(&said);
+		loglevel_read(span_cut(&text, '\n'), &said);
+		check(said.len <= 4096);
+	}
+	buf_free(&said);
 }
 
 static void run_log(struct span text, size_t piece)
@@ -89,6 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	traceback_looks_like(text);
 	logline_form(text);
 	run_dump(text);
+	run_levels(text);
 	run_log(text, SIZE_MAX);
 	run_log(text, 61);
 	return 0;

@@ -35,7 +35,7 @@ static void batch(struct buf *file, uint64_t gen, uint64_t m, uint64_t at, struc
 	buf_addc(file, XT_BATCH);
 	put(file, gen);
 	put(file, m);
-	put(file, at);
+	put(file, at + (UINT64_C(1) << 42)); /* as long after the boot as real ones */
 	put(file, data->len);
 	buf_span(file, buf_view(data));
 	buf_clear(data);
@@ -258,6 +258,70 @@ static void test_damage(void **state)
 	buf_free(&d);
 }
 
+/* Three generations; *second: where the second one's first batch begins. */
+static void three_generations(struct buf *file, int version, size_t *second)
+{
+	struct buf d = { 0 };
+
+	two_threads(file, version);
+	*second = file->len;
+	for (uint64_t gen = 2; gen < 4; gen++) {
+		event(&d, XT_PROC_STATUS, ARGS(10, 1, XT_P_RUNNING));
+		event(&d, XT_GO_STATUS, ARGS(10, 1, 101, XT_RUNNING));
+		event(&d, XT_GO_BLOCK, ARGS(1000, 1, 1));
+		event(&d, XT_GO_UNBLOCK, ARGS(10, 1, 1, 1));
+		event(&d, XT_GO_START, ARGS(10, 1, 2));
+		batch(file, gen, 101, 10000 * gen, &d);
+		tables(file, version, gen);
+	}
+	buf_free(&d);
+}
+
+/* One broken batch in the middle: what stands before and behind it is kept, with its offset. */
+static void test_resync(void **state)
+{
+	static const int versions[] = { 22, 25, 26 };
+	struct buf file = { 0 };
+	size_t second;
+	struct seen s;
+
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		for (size_t kind = 0; kind < 3; kind++) {
+			for (size_t piece = 1; piece < 400; piece += 131) {
+				three_generations(&file, versions[i], &second);
+				if (kind == 0) /* no batch begins so */
+					file.p[second] = 77;
+				else if (kind == 1) /* a number without an end */
+					memset(file.p + second + 1, 0xff, 12);
+				else /* of two megabytes */
+					memcpy(file.p + second + 2, "\x01\x01\xff\xff\x7f", 5);
+				read_it(&s, &file, piece);
+				assert_int_equal(xt_stats(s.x)->generations, 3);
+				assert_true(strncmp(s.order, "| GoStatus:12 GoCreate:21 ", 25) == 0);
+				assert_non_null(strstr(s.order, "GoStatus:12 GoBlock:14 GoUnblock:11 GoStart:12 | "));
+				bool broken = false, again = false;
+				for (size_t n = 0; n < s.n_notes; n++) {
+					enum xt_problem p = s.notes[n].problem;
+
+					broken |= (p == XT_BAD_BATCH || p == XT_BAD_VARINT || p == XT_BAD_SIZE || p == XT_BAD_TIME) && s.notes[n].at >= (int64_t)second &&
+						  s.notes[n].at < (int64_t)second + 4;
+					again |= p == XT_SKIPPED && s.notes[n].at == (int64_t)second + (int64_t)s.notes[n].number && s.notes[n].number > 8;
+				}
+				assert_true(broken && again);
+				assert_false(xt_stats(s.x)->truncated);
+				assert_true(xt_stats(s.x)->unreadable_bytes > 8);
+				xt_free(s.x);
+			}
+		}
+	}
+	two_threads(&file, 26); /* garbage to the end */
+	second = file.len;
+	for (size_t n = 0; n < 1000; n++)
+		buf_addc(&file, (char)(n % 7 == 0 ? XT_BATCH : 0xf0));
+	expect_note(&file, XT_LOST_REST, (int64_t)second);
+	buf_free(&file);
+}
+
 /* ---- what is said ---- */
 
 static struct trace *analyse(const struct buf *file, int *status)
@@ -381,6 +445,7 @@ int main(void)
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_switch_and_steal),
 		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_resync),
 		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_findings),
 		cmocka_unit_test(test_faults),

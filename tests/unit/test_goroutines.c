@@ -31,12 +31,13 @@ static struct goroutines *analyse(struct span text, size_t piece, const struct g
 
 	if (goroutines_new(&g, &e) < 0)
 		return NULL;
-	for (size_t i = 0; i < text.n; i += piece)
-		goroutines_feed(g, span_head(span_from(text, i), piece));
-	if (goroutines_end(g, f, &e) < 0) {
+	if (f && goroutines_filter(g, f, &e) < 0) {
 		goroutines_free(g);
 		return NULL;
 	}
+	for (size_t i = 0; i < text.n; i += piece)
+		goroutines_feed(g, span_head(span_from(text, i), piece));
+	goroutines_end(g);
 	return g;
 }
 
@@ -158,6 +159,59 @@ static void test_leak(void **state)
 	report_free(&r);
 }
 
+/* Three dumps in one text, the last of which is not the largest; what only the first shows is said, too. */
+static void test_series(void **state)
+{
+	static const int counts[] = { 10, 70, 90 };
+	CLEANUP(buf_free) struct buf b = { 0 };
+	struct report r = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		buf_adds(&b, "SIGQUIT: quit\n\n");
+		make_many(counts[i], &b);
+		buf_adds(&b, i ? "\n" : "\ngoroutine 500 [chan receive (nil chan)]:\nmain.never()\n\t/src/never.go:5 +0x1\n\n");
+	}
+	for (size_t piece = 50; piece < 100000; piece *= 40) {
+		struct goroutines *g = analyse(buf_view(&b), piece, NULL);
+		if (!g || !g->series) {
+			fail_msg("in pieces of %zu: no series", piece);
+			return;
+		}
+		assert_int_equal(g->count, 91);
+		assert_int_equal(g->series->n, 3);
+		assert_int_equal(g->series->dumps[0].count, 12);
+		assert_int_equal(g->series->dumps[1].count, 71);
+		assert_true(g->series->n_changes && g->series->changes[0].leak && g->series->changes[0].after == 90);
+		goroutines_findings(g, &r, true);
+		goroutines_limits(g, &r);
+		assert_int_equal(r.findings[0].cause, CAUSE_GO_BLOCKED);
+		assert_int_equal(r.findings[0].line, 5);
+		assert_int_equal(r.findings[0].severity, SEV_ERROR);
+		bool leak = false;
+		for (size_t i = 0; i < r.n_findings; i++)
+			leak |= r.findings[i].cause == CAUSE_GO_LEAK && r.findings[i].severity == SEV_WARNING;
+		assert_true(leak);
+		goroutines_free(g);
+		report_free(&r);
+		r = (struct report){ 0 };
+	}
+	b.len = 0;
+	for (int i = 0; i < GOSERIES_MAX + 10; i++) {
+		buf_adds(&b, "SIGQUIT: quit\n\n");
+		make_many(2, &b);
+		buf_addc(&b, '\n');
+	}
+	struct goroutines *g = analyse(buf_view(&b), 4096, NULL);
+	if (!g || !g->series) {
+		fail_msg("no series");
+		return;
+	}
+	assert_int_equal(g->series->n, GOSERIES_MAX);
+	assert_int_equal(g->series->more, 10);
+	goroutines_free(g);
+}
+
 static void test_findings(void **state)
 {
 	CLEANUP(buf_free) struct buf b = { 0 };
@@ -198,6 +252,8 @@ static const struct {
 	  "\t\t/src/app/main.go:12 +0x1\n >\n", "kubernetes", "boom", 12 },
 	{ "value: %!v(PANIC=String method: boom)\n", "fmt", "String method: boom", 0 },
 	{ "msg=x e=\"!PANIC: boom\"\n", "log/slog", "boom", 0 },
+	{ "E1121 10:00:00.000000 1 runtime.go:1] Observed a panic: \"boom\" (a boom)\n" STACK, "kubernetes", "a boom", 12 },
+	{ "recovered panic (gin): boom\n\n" STACK, "gin", "boom", 12 },
 	{ "it broke: boom\n" STACK, "stack", "it broke: boom", 12 },
 	{ "panic: boom\ngoroutine 7 [running]:\nruntime/debug.Stack()\n\t/go/src/runtime/debug/stack.go:24 +0x65\nmain.f()\n\t/src/x.go:1 +0x1\n"
 	  "panic({0x1, 0x2})\n\t/go/src/runtime/panic.go:890 +0x262\nmain.handler(0x3)\n\t/src/app/main.go:12 +0x45\n", "stack", "boom", 12 },
@@ -238,6 +294,57 @@ static void test_recovered(void **state)
 			if (piece > 1000 || strcmp(recovered[i].source, "stack"))
 				assert_string_equal(h.value, recovered[i].value);
 			assert_int_equal(h.line, recovered[i].line);
+		}
+	}
+}
+
+/* Loggers' last words: a panic level counts by what follows, and only once. */
+#define LATER "I1\nI2\nI3\nI4\nI5\nI6\nI7\nI8\nI9\nI10\nI11\nI12\nI13\nI14\nI15\nI16\nI17\nI18\nI19\nI20\nI21\nI22\nI23\nI24\nI25\nI26\nI27\nI28\nI29\nI30\nI31\n"
+static const struct {
+	const char *text;
+	enum cause cause; /* CAUSE_NONE: nothing is told, or what ended it is for the judge to tell */
+	const char *source, *value;
+} levels[] = {
+	{ "F1121 10:00:00.123456       1 main.go:12] no port\n", CAUSE_PROC_LOG_FATAL, "fatal", "no port" },
+	{ "x\nF1121 10:00:00.123456       1 main.go:12] no port\nx\n", CAUSE_PROC_LOG_FATAL, "fatal", "no port" },
+	{ "{\"level\":\"fatal\",\"msg\":\"no port\"}\n", CAUSE_PROC_LOG_FATAL, "fatal", "no port" },
+	{ "{\"level\":\"fatal\",\"msg\":\"no port\",\"stacktrace\":\"main.main\\n\\t/a/main.go:4\"}\n", CAUSE_PROC_LOG_FATAL, "fatal", "no port" },
+	{ "\x1b[36m10:00AM\x1b[0m \x1b[31mFTL\x1b[0m no port\n", CAUSE_PROC_LOG_FATAL, "fatal", "no port" },
+	{ "{\"level\":\"panic\",\"msg\":\"boom\"}\n", CAUSE_PROC_LOG_FATAL, "panic", "boom" },
+	{ "{\"level\":\"panic\",\"msg\":\"boom\"}\n" LATER, CAUSE_GO_PANIC_RECOVERED, "log", "boom" },
+	{ "{\"level\":\"panic\",\"msg\":\"boom\"}\nhttp: panic serving 1.2.3.4:5: boom\n" STACK LATER, CAUSE_GO_PANIC_RECOVERED, "net/http", "boom" },
+	{ "{\"level\":\"panic\",\"msg\":\"boom\"}\npanic: boom\n\n" STACK, CAUSE_NONE, "", "" },
+	{ "{\"level\":\"dpanic\",\"msg\":\"odd\"}\n", CAUSE_GO_PANIC_RECOVERED, "zap, DPanic", "odd" },
+	{ "level=info msg=\"level=fatal\"\nFATAL: no\nfatal error\n", CAUSE_NONE, "", "" },
+};
+
+static void test_levels(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+		struct span text = span_of(levels[i].text);
+		for (size_t piece = 1; piece < 3000; piece = piece * 3 + 1) {
+			struct report r = { 0 };
+			struct logscan *s;
+			struct err e;
+			assert_int_equal(logscan_new(NULL, NULL, &s, &e), 0);
+			for (size_t k = 0; k < text.n; k += piece)
+				logscan_feed(s, span_head(span_from(text, k), piece));
+			logscan_end(s);
+			logscan_report(s, &r);
+			CLEANUP(buf_free) struct buf want = { 0 };
+			buf_addf(&want, "%s: %s", levels[i].source, levels[i].value);
+			if (r.n_findings != (levels[i].cause != CAUSE_NONE))
+				fail_msg("row %zu in pieces of %zu: %zu findings", i, piece, r.n_findings);
+			assert_int_equal(r.outcome, OUTCOME_NONE);
+			if (r.n_findings) {
+				assert_int_equal(r.findings[0].cause, levels[i].cause);
+				assert_int_equal(r.findings[0].severity, SEV_WARNING);
+				assert_int_equal(r.findings[0].message.n, want.len);
+				assert_memory_equal(r.findings[0].message.p, want.p, want.len);
+			}
+			report_free(&r);
+			logscan_free(s);
 		}
 	}
 }
@@ -298,7 +405,8 @@ static void walk_faults(void (*f)(void))
 static void analyse_once(void)
 {
 	static const char text[] = "goroutine 4 [sync.Mutex.Lock]:\nsync.(*Mutex).lockSlow(0xc000000010)\n\t/m.go:1\nmain.f(0xc000000020, 0xc000000010)\n\t/a.go:1\n\n"
-		"goroutine 5 [sync.Mutex.Lock]:\nsync.(*Mutex).lockSlow(0xc000000020)\n\t/m.go:1\nmain.f(0xc000000020, 0xc000000010)\n\t/a.go:1\n";
+		"goroutine 5 [sync.Mutex.Lock]:\nsync.(*Mutex).lockSlow(0xc000000020)\n\t/m.go:1\nmain.f(0xc000000020, 0xc000000010)\n\t/a.go:1\n"
+		"\nSIGQUIT: quit\n\ngoroutine 6 [chan send]:\nmain.f(0x1)\n\t/b.go:1\n\ngoroutine 7 [chan receive (nil chan)]:\nmain.g()\n\t/b.go:2\n";
 	struct gofilter f = { "main", NULL };
 	struct goroutines *g = analyse((struct span){ text, sizeof(text) - 1 }, 50, &f);
 	struct report r = { 0 };
@@ -326,6 +434,7 @@ static void scan_once(void)
 	logscan_feed(s, span_head(text, 60));
 	logscan_feed(s, span_from(text, 60));
 	logscan_feed(s, span_of(recovered[3].text));
+	logscan_feed(s, span_of(levels[3].text));
 	logscan_end(s);
 	logscan_report(s, &r);
 	logscan_free(s);
@@ -342,7 +451,7 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_knots), cmocka_unit_test(test_filter), cmocka_unit_test(test_leak), cmocka_unit_test(test_findings),
+		cmocka_unit_test(test_knots), cmocka_unit_test(test_filter), cmocka_unit_test(test_leak), cmocka_unit_test(test_series), cmocka_unit_test(test_levels), cmocka_unit_test(test_findings),
 		cmocka_unit_test(test_recovered), cmocka_unit_test(test_skim), cmocka_unit_test(test_no_memory),
 	};
 

@@ -211,6 +211,53 @@ static void memory_does_not_grow_with_the_stream(void **state)
 	report_free(&r);
 }
 
+/* A program without tests: the panics that it recovered, in two streams and any pieces. In what tests print they are their own business. */
+#define SERVED "2026/11/21 02:00:00 http: panic serving 127.0.0.1:1: boom\ngoroutine 9 [running]:\nnet/http.(*conn).serve.func1()\n\t/go/server.go:1 +0x1\n" \
+	"panic({0x1, 0x2})\n\t/go/panic.go:1 +0x1\nmain.broken(0x1)\n\t/src/main.go:29 +0x1\n\n"
+static const struct {
+	const char *out, *err;
+	bool asked, go_test;
+	int code;
+	size_t findings;
+	int64_t count;
+	enum outcome outcome;
+} recovering[] = {
+	{ "", SERVED SERVED, true, false, 0, 1, 2, OUTCOME_PASSED }, { SERVED, SERVED, true, false, 0, 1, 2, OUTCOME_PASSED },
+	{ "", SERVED SERVED, false, false, 0, 0, 0, OUTCOME_PASSED }, { "ok  \tm/p\t0.1s\n", SERVED, true, false, 0, 0, 0, OUTCOME_PASSED },
+	{ "", SERVED, true, true, 0, 0, 0, OUTCOME_PASSED }, { "", SERVED, true, false, 3, 2, 1, OUTCOME_FAILED },
+};
+
+static void panics_that_were_recovered(void **state)
+{
+	static const char *const server[] = { "./srv", "-v", NULL }, *const test[] = { "go", "test", NULL };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(recovering) * 2; i++) {
+		const struct argv argv = { (const char **)(recovering[i / 2].go_test ? test : server), 2 };
+		struct judge_config c = { .argv = argv, .recovered = recovering[i / 2].asked };
+		struct report r = { .is_run = true, .ending = { .how = END_EXIT, .code = recovering[i / 2].code } };
+		struct judge *j;
+		struct err e;
+
+		assert_int_equal(judge_new(&c, &j, &e), 0);
+		for (int s = 0; s < 2; s++) {
+			struct span all = span_of(s ? recovering[i / 2].err : recovering[i / 2].out);
+			size_t piece = i % 2 ? 7 : all.n + 1;
+			for (; all.n; all = span_from(all, piece < all.n ? piece : all.n))
+				judge_feed(j, s ? STREAM_ERR : STREAM_OUT, span_head(all, piece));
+		}
+		assert_int_equal(judge_finish(j, &r, &e), 0);
+		assert_int_equal(r.outcome, recovering[i / 2].outcome);
+		assert_int_equal(r.n_findings, recovering[i / 2].findings);
+		if (r.n_findings) {
+			const struct finding *f = &r.findings[r.n_findings - 1];
+			assert_true(f->cause == CAUSE_GO_PANIC_RECOVERED && f->severity == SEV_WARNING && f->line == 29 && f->count == recovering[i / 2].count);
+		}
+		judge_free(j);
+		report_free(&r);
+	}
+}
+
 /* Who swallowed the status, as far as the calling command tells. */
 static const struct {
 	const char *script, *advice;
@@ -322,6 +369,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(verdicts),
 		cmocka_unit_test(places_and_messages),
+		cmocka_unit_test(panics_that_were_recovered),
 		cmocka_unit_test(masked_by_a_pipe),
 		cmocka_unit_test(masked_says_who_swallowed_it),
 		cmocka_unit_test(excerpts_show_both_ends),

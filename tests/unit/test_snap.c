@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -95,6 +96,28 @@ static void test_budget(void **state)
 		closedir(d);
 }
 
+/* What a killed one left goes when it is old, what is being made stays. */
+static void test_unfinished(void **state)
+{
+	const struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+	static const char *const names[] = { ".01ARZ3NDEKTSV4RRFFQ69G5FAV.new", ".01ARZ3NDEKTSV4RRFFQ69G5FAW.new" };
+	CLEANUP(buf_free) struct buf path = { 0 };
+	struct snap_request q;
+	char id[27], dir[2][200];
+	struct err e;
+
+	for (int i = 0; i < 2; i++) {
+		snprintf(dir[i], sizeof(dir[i]), "%s/%s", top, names[i]);
+		assert_int_equal(mkdir(dir[i], 0700), 0);
+	}
+	assert_int_equal(utimensat(AT_FDCWD, dir[0], old, 0), 0);
+	q = request(id, INT64_C(1795000300) * NSEC_PER_SEC);
+	assert_int_equal(snap_take(&q, &path, NULL, &e), 0);
+	assert_int_equal(access(dir[0], F_OK), -1);
+	assert_int_equal(access(dir[1], F_OK), 0);
+	assert_int_equal(rmdir(dir[1]), 0);
+}
+
 /* Nobody answers there: said in the manifest, and the rest is kept. */
 static void test_no_pprof(void **state)
 {
@@ -162,7 +185,7 @@ static int drop_top(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_take), cmocka_unit_test(test_budget), cmocka_unit_test(test_no_pprof), cmocka_unit_test(test_check), cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_take), cmocka_unit_test(test_budget), cmocka_unit_test(test_no_pprof), cmocka_unit_test(test_unfinished), cmocka_unit_test(test_check), cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, make_top, drop_top);

@@ -649,6 +649,38 @@ static void numbers(void **state)
 	arena_free(&mem);
 }
 
+static int count_row(void *ctx, const struct run_info *r)
+{
+	(*(int *)ctx)++;
+	return 0;
+}
+
+/* What a living service shows is a finding at once, and no run. */
+static void a_moment_is_no_run(void **state)
+{
+	struct report r = { .is_run = true, .argv = { (const char *[]){ "./srv", NULL }, 1 }, .cwd = ".", .project = "o/r", .started = NOW - DAY, .tests = { -1, -1, -1, -1, -1, -1, -1 } };
+	const struct record_config config = { .now = NOW };
+	struct arena mem = { 0 };
+	struct store_info info;
+	struct stats s;
+	int rows = 0;
+
+	(void)state;
+	struct finding *f = report_add(&r);
+	*f = (struct finding){ .cause = CAUSE_GO_PANIC_RECOVERED, .severity = SEV_WARNING, .classes = "P", .message = S("net/http: boom"), .file = S("main.go"), .line = 3 };
+	fine(store_record(store, &r, &config, &e));
+	report_free(&r);
+	fine(store_stats(store, NULL, NOW - 10 * DAY, NOW, &mem, &s, &e));
+	assert_int_equal(s.runs, 0);
+	assert_int_equal(s.findings, 1);
+	assert_int_equal(s.faults, 1);
+	fine(store_runs(store, &(struct run_filter){ 0 }, count_row, &rows, &e));
+	assert_int_equal(rows, 0);
+	fine(store_describe(store, &info, &e));
+	assert_int_equal(info.runs, 0);
+	arena_free(&mem);
+}
+
 static void an_empty_store(void **state)
 {
 	struct arena mem = { 0 };
@@ -723,7 +755,8 @@ int main(void)
 		BOTH(flaky_is_counted), BOTH(broken_and_fixed_is_not_flaky), BOTH(other_circumstances_do_not_count), BOTH(same_tree_counts),
 		BOTH(tried_again_in_one_run), BOTH(a_wrecked_run_says_nothing), BOTH(a_parent_is_not_told_beside_its_subtest), BOTH(a_silent_pass_counts),
 		BOTH(the_worst_comes_first), BOTH(slower_than_its_noise), BOTH(cached_results_do_not_count), BOTH(a_slower_machine_is_not_a_slower_test),
-		BOTH(gone_and_skipped), BOTH(branches_are_apart), BOTH(usually), BOTH(usually_said), BOTH(runs_are_found), BOTH(numbers), BOTH(an_empty_store),
+		BOTH(gone_and_skipped), BOTH(branches_are_apart), BOTH(usually), BOTH(usually_said), BOTH(runs_are_found), BOTH(numbers), BOTH(a_moment_is_no_run),
+		BOTH(an_empty_store),
 		BOTH(every_failure_is_an_error),
 	};
 
