@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Speed and memory beside the tools that people use today, as ratios within one run.
 
-usage: bench.py [WORD…]     start, gotest, gotest-long, stream, log, nested, modules, record, store, postgres, alerts, dumps, profiles, exectraces, service:
+usage: bench.py [WORD…]     start, gotest, gotest-long, stream, log, nested, modules, record, store, postgres, alerts, dumps, profiles, exectraces, service, probe, probe-all, activation:
                             only these; mod-check, mod-download, mod-verify: these parts of modules
 Environment: TOCSIN (build/tocsin); BENCH_MB, size of the generated files (500); BENCH_DIR, where they are kept;
 BENCH_FINDINGS, size of the store that is filled (200000; the full measure, some 15 minutes more, is 1000000);
@@ -19,12 +19,15 @@ import sys
 import tempfile
 import time
 
+import activation
 import alerts
 import dumps
 import exectraces
 import modcheck
 import modules
 import modverify
+import probe
+import probeall
 import profiles
 import service
 import store
@@ -250,10 +253,28 @@ def bench_dumps():
     return dumps.rows(Row, wall, 3, TOCSIN, child_env(), os.environ.get("BENCH_DIR"), int(os.environ.get("BENCH_LOG_MB", "1000")))
 
 
+def bench_probe():
+    note("probe of a large stripped binary")
+    for row in probe.probe():
+        yield Row(*row)
+
+
+def bench_probe_all():
+    note("probe --all: 500 processes")
+    for row in probeall.probe_all():
+        yield Row(*row)
+
+
+def bench_activation():
+    note("check activation: Go's own tree")
+    for row in activation.activation():
+        yield Row(*row)
+
+
 BENCHES = {"start": bench_start, "gotest": bench_gotest, "gotest-long": bench_gotest_long, "stream": bench_stream, "log": bench_log, "nested": bench_nested, "modules": bench_modules,
            "record": lambda: store.bench_record(Row, TOCSIN), "store": lambda: store.bench_sqlite(Row, TOCSIN, FILL),
            "postgres": lambda: store.bench_postgres(Row, TOCSIN, FILL), "alerts": lambda: alerts.bench(Row, TOCSIN, ALERT_FILL),
-           "dumps": bench_dumps, "profiles": lambda: profiles.bench(Row, TOCSIN), "exectraces": lambda: exectraces.bench(Row, TOCSIN), "service": lambda: service.bench(Row, TOCSIN, LOG_FILL)}
+           "dumps": bench_dumps, "profiles": lambda: profiles.bench(Row, TOCSIN), "exectraces": lambda: exectraces.bench(Row, TOCSIN), "service": lambda: service.bench(Row, TOCSIN, LOG_FILL), "probe": bench_probe, "probe-all": bench_probe_all, "activation": bench_activation}
 
 # Also to be had by themselves; in all of it they are part of modules.
 PARTS = {"mod-check": bench_mod_check, "mod-download": bench_mod_download, "mod-verify": bench_mod_verify, "mod": bench_modules}

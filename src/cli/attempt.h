@@ -18,7 +18,7 @@
 enum on_fail { ON_FAIL_ABORT, ON_FAIL_ALERT, ON_FAIL_RECORD };
 
 struct run_values {
-	const char *report, *junit, *sarif, *jsonfile, *log, *store, *config, *spool;
+	const char *report, *junit, *sarif, *jsonfile, *log, *store, *config, *spool, *require_active;
 	int format, on_fail; /* index in view_format_names; enum on_fail */
 	const char *health, *pprof, *snapshots, *snapshot_budget; /* of a service */
 	int restart, on_hang;        /* index in restart_names, on_hang_names */

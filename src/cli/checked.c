@@ -43,6 +43,17 @@ static void put_count(struct json_out *j, const char *key, int64_t n)
 	json_int(j, n);
 }
 
+static void put_counts(struct json_out *j, const struct checked *c)
+{
+	json_key(j, "checked");
+	json_open(j, '{');
+	put_count(j, "modules", c->modules);
+	put_count(j, "packages", c->packages);
+	put_count(j, "files", c->files);
+	put_count(j, "bytes", c->bytes);
+	json_close(j, '}');
+}
+
 static void write_json(const struct checked *c, struct buf *b)
 {
 	CLEANUP(buf_free) struct buf one = { 0 };
@@ -50,14 +61,9 @@ static void write_json(const struct checked *c, struct buf *b)
 
 	json_open(&j, '{');
 	json_key(&j, "schema");
-	json_strz(&j, "tocsin.check/1");
-	json_key(&j, "checked");
-	json_open(&j, '{');
-	put_count(&j, "modules", c->modules);
-	put_count(&j, "packages", c->packages);
-	put_count(&j, "files", c->files);
-	put_count(&j, "bytes", c->bytes);
-	json_close(&j, '}');
+	json_strz(&j, c->schema ? c->schema : "tocsin.check/1");
+	if (!c->schema)
+		put_counts(&j, c);
 	json_key(&j, "findings");
 	json_open(&j, '[');
 	for (size_t i = 0; i < c->report.n_findings; i++) {
@@ -127,6 +133,8 @@ static void write_sum(const struct checked *c, const size_t sums[3], const struc
 {
 	bool fine = !sums[SEV_ERROR] && !sums[SEV_WARNING];
 
+	if (fine && c->quiet)
+		return;
 	if (fine && c->fine) {
 		say_paint(b, t, PAINT_GREEN, c->fine);
 		buf_addc(b, '\n');
@@ -144,6 +152,8 @@ static void write_sum(const struct checked *c, const size_t sums[3], const struc
 
 static void write_text(const struct checked *c, const size_t sums[3], const struct term *t, struct buf *b)
 {
+	if (c->before)
+		c->before(c->ctx, t, b);
 	if (c->text)
 		c->text(c->ctx, t, b);
 	for (size_t i = 0; i < c->report.n_findings && !c->text; i++) {

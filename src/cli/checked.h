@@ -24,6 +24,9 @@ struct checked {
 	int64_t modules, files, bytes, packages;   /* -1: not counted */
 	bool hide_notes;                           /* people see how many there are, and no more */
 	const char *fine;                          /* what is said when nothing is wrong; NULL: a sentence of the counts */
+	const char *schema;                        /* NULL: tocsin.check/1; of another one nothing is counted */
+	bool quiet;                                /* nothing wrong is not worth a line */
+	void (*before)(void *ctx, const struct term *t, struct buf *b);     /* for people, above the findings; may be NULL */
 	void (*json)(void *ctx, struct json_out *j);                        /* more members of the answer; may be NULL */
 	void (*text)(void *ctx, const struct term *t, struct buf *b);       /* for people, in place of the list of findings; may be NULL */
 	void *ctx;

@@ -85,6 +85,9 @@ const struct opt run_opts[] = {
 	{ "mirror", 0, OPT_LIST, AT(mirror), { "URL", "URL" },
 	  { "a module proxy to be asked when one fails, before those of `mirrors` in tocsin.yaml; may be repeated; of mod download and --modules",
 	    "代理出错时询问的模块代理，先于 tocsin.yaml 的 `mirrors`；可重复；用于 mod download 和 --modules" }, NULL, 0 },
+	{ "require-active", 0, OPT_INPUT, AT(require_active), { "FILE", "文件" },
+	  { "run the command only if the binary that FILE names, else the command itself, is as FILE expects: see `tocsin probe --expect`",
+	    "仅当文件中指定的二进制（否则为命令本身）符合文件中的预期才运行：见 `tocsin probe --expect`" }, NULL, 0 },
 	{ "format", 'f', OPT_WORD, AT(format), { "NAME", "名称" },
 	  { "what is shown: auto, raw, dots, pkgname, testname, verbose, quiet or github (see below)",
 	    "显示方式：auto、raw、dots、pkgname、testname、verbose、quiet 或 github（见下文）" }, view_format_names, 0 },
@@ -633,7 +636,6 @@ static const struct opt_table tables[] = {
 static const struct opt_later later[] = {
 	{ "trace", { "tracing processes and system calls", "跟踪进程和系统调用" } },
 	{ "snapshot", { "keeping a run's evidence in a file", "把运行证据保存为文件" } },
-	{ "require-active", { "a gate for activation", "激活门禁" } },
 	{ NULL, { NULL, NULL } },
 };
 /* clang-format on */

@@ -70,9 +70,7 @@ static bool find_opt(const struct verb *v, void *values, struct span name, char 
 
 /* clang-format off */
 static const struct opt_later later_verbs[] = {
-	{ "check", { "find failures before they happen", "提前发现故障" } },
 	{ "mod", { "download, verify and sign modules", "下载、校验和签名模块" } },
-	{ "probe", { "look into binaries and processes", "查看二进制和进程" } },
 	{ "snap", { "snapshots of runs", "运行快照" } },
 	{ "alert", { "alert channels", "告警渠道" } },
 	{ "drill", { "make a fault, prove it is caught", "故障演练" } },

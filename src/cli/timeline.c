@@ -413,9 +413,9 @@ static void text_row(const struct picture *p, const struct trace_row *r, size_t 
 	}
 	buf_addf(b, "  P%-11llu ", (unsigned long long)r->p);
 	for (size_t c = 0; busy && c < width; c++) {
-		int level = (int)(busy[c] * 4 + 0.6);
+		double level = busy[c] * 4 + 0.6;
 
-		buf_adds(b, shade[level > 4 ? 4 : level < 0 ? 0 : level]);
+		buf_adds(b, shade[level >= 4 ? 4 : level > 0 ? (int)level : 0]);
 	}
 	buf_addc(b, '\n');
 	mem_free(busy);

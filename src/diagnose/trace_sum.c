@@ -308,6 +308,8 @@ void trace_sort(struct trace *t)
 	v->n_regions = t->n_regions;
 	v->logs = t->logs;
 	v->busy = t->procs_room > 0 ? t->procs_busy / t->procs_room : 0;
+	if (v->busy > 1) /* a trace whose processors contradict each other */
+		v->busy = 1;
 	v->latency.p50 = percentile(t, 0.5);
 	v->latency.p90 = percentile(t, 0.9);
 	v->latency.p99 = percentile(t, 0.99);

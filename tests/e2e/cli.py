@@ -76,14 +76,14 @@ def test_help():
         check(all(re.search(rf"^  {re.escape(w)} ", text, re.M) and f"\\fB{w}\\fR" in man for w in ("0", "1", "124", "125", "126", "127", "128+n")),
               f"help run and the manual have one table of exit statuses ({lang})", text)
     flags = re.findall(r"--[a-z-]+", run("help", "run")[1].split("While a run lasts")[0])
-    later = ["trace", "snapshot", "require-active"]
+    later = ["trace", "snapshot"]
     check(not [f for f in later if f"--{f}" in flags], "help does not list flags of later versions", flags)
     for flag in later:
         for args in ([f"--{flag}"], [f"--{flag}=x"]):
             code, out, err = run("run", *args, "--", "true")
             check(code == 2 and f"--{flag} (" in err and "not in this version" in err and "did you mean" not in err, f"refused: {args[0]}", err)
-    code, out, err = run("check", "--lang", "zh", ".")
-    code2, out2, err2 = run("--lang", "zh", "check", ".")
+    code, out, err = run("drill", "--lang", "zh", ".")
+    code2, out2, err2 = run("--lang", "zh", "drill", ".")
     check(code == code2 == 2 and "not in this version" in err and "此版本" in err2, "refused: a verb of later versions", (err, err2))
     man = run("help", "--man")[1]
     check(all(f.replace("-", "\\-") in man for f in flags), "the manual page has every flag of run", set(flags))

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import traceback
 import time
 import xml.dom.minidom
 
@@ -367,6 +368,8 @@ def main():
 
 try:
     main()
+except Exception:  # what went wrong is said where the failure is shown
+    check(False, "the test went to its end", traceback.format_exc())
 finally:
     shutil.rmtree(WORK, ignore_errors=True)
 done()

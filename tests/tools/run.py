@@ -1,4 +1,4 @@
-"""The tools that guard the tree are tested too: tools/layers and tools/runtests.py."""
+"""The tools that guard the tree are tested too: tools/layers, tools/runtests.py and tools/vendor."""
 # suite: release-only
 import os
 import shutil
@@ -27,7 +27,7 @@ INCLUDES = [
     ("src/run/x.c", '#include "diagnose/state.h"', "own header"),
     ("src/run/x.c", '#include "cli/cli.h"', "src/run must not include from src/cli"),
     ("src/cli/x.c", '#include "run/gocmd.h"', None),
-    ("src/cli/x.c", '#include "run/spawn.h"', "own header"),
+    ("src/cli/x.c", '#include "run/relay.h"', "own header"),
     ("src/cli/x.c", '#include "opt.h"', "write the folder too"),
     ("src/cli/x.c", '#include "../run/run.h"', "no folder"),
     ("src/attic/x.c", "int attic;", "has no row"),
@@ -83,6 +83,60 @@ def runner():
             check(r.returncode == status and words in r.stdout and lines and lines[-1] == last, f"runtests: {name}", r.stdout + r.stderr)
 
 
+def vendor():
+    """--check sees what was changed, put in or taken away; an archive that is not the one that is written down is refused."""
+    changes = [
+        ("as it is", lambda d: None, 0, "all as they were unpacked"),
+        ("changed", lambda d: append(os.path.join(d, "tree-sitter/src/lib.c")), 1, "third_party/tree-sitter/src/lib.c: has been changed"),
+        ("missing", lambda d: os.remove(os.path.join(d, "tree-sitter-go/LICENSE")), 1, "third_party/tree-sitter-go/LICENSE: is missing"),
+        ("put in", lambda d: append(os.path.join(d, "tree-sitter-go/src/x.c")), 1, "third_party/tree-sitter-go/src/x.c: is not listed"),
+        ("no list", lambda d: os.remove(os.path.join(d, "SHA256SUMS")), 1, "SHA256SUMS"),
+    ]
+    for name, change, status, words in changes:
+        with tempfile.TemporaryDirectory() as top:
+            run, dest = vendor_in(top)
+            change(dest)
+            r = run("--check")
+            check(r.returncode == status and words in r.stdout + r.stderr, f"vendor: {name}", r.stdout + r.stderr)
+    npms = [
+        ("npm fails", "echo 'E404 not here' >&2; exit 1", "could not bring tree-sitter@"),
+        ("npm brings nothing", "exit 0", "brought 0 archives"),
+        ("another archive", 'echo x >"$5/x.tgz"', "is not what it was"),
+    ]
+    for name, script, words in npms:
+        with tempfile.TemporaryDirectory() as top:
+            run, dest = vendor_in(top)
+            with open(os.path.join(top, "npm"), "w", encoding="utf-8") as f:
+                f.write(f"#!/bin/sh\n{script}\n")
+            os.chmod(os.path.join(top, "npm"), 0o755)
+            r = run(path=top)
+            check(r.returncode == 1 and words in r.stderr and run("--check").returncode == 0, f"vendor: {name}: refused, and nothing is touched", r.stdout + r.stderr)
+
+
+def append(path):
+    with open(path, "a", encoding="utf-8") as f:
+        f.write("/* x */\n")
+
+
+def vendor_in(top):
+    """tools/vendor and third_party in a tree of their own; the large grammars stay away, and out of the list."""
+    dest = os.path.join(top, "third_party")
+    shutil.copytree(os.path.join(ROOT, "third_party"), dest, ignore=shutil.ignore_patterns("tree-sitter-bash", "tree-sitter-yaml"))
+    os.makedirs(os.path.join(top, "tools"))
+    shutil.copy(os.path.join(ROOT, "tools/vendor"), os.path.join(top, "tools"))
+    sums = os.path.join(dest, "SHA256SUMS")
+    with open(sums, encoding="utf-8") as f:
+        lines = [line for line in f if "-bash/" not in line and "-yaml/" not in line]
+    with open(sums, "w", encoding="utf-8") as f:
+        f.writelines(lines)
+
+    def run(*args, path=""):
+        return subprocess.run([sys.executable, os.path.join(top, "tools/vendor"), *args], capture_output=True, text=True, timeout=60, check=False,
+                              env=dict(os.environ, PATH=path + os.pathsep + os.environ["PATH"]))
+    return run, dest
+
+
 layers()
 runner()
+vendor()
 done()

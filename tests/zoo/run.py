@@ -31,7 +31,7 @@ LIMIT = 90
 OLD_GO = "/usr/lib/go-1.19/bin/go"
 KEYS = {"run", "setup", "env", "flags", "needs", "signal", "format", "limit", "go", "slow", "note", "outcome", "cause",
         "exit", "at", "in", "may", "also", "warn", "see", "hide", "tests", "attempts", "masked", "within",
-        "errors"}
+        "errors", "check", "find", "says"}
 
 
 class Case:
@@ -347,6 +347,43 @@ def judge_place(result, facts, here, findings, cause):
             wrong.append(f"message or excerpt shows {hide!r}")
 
 
+def found(finding):
+    """RULE SEVERITY FILE:LINE of a finding of a check; the rule stands at the end of its message."""
+    rule = re.search(r"\[([a-z._]+)\]$", finding.get("message") or "")
+    place = (finding.get("file") or "") + (f":{finding['line']}" if finding.get("line") else "")
+    return f"{rule[1] if rule else finding.get('cause')} {finding.get('severity')} {place}".strip()
+
+
+def judge_check(result, facts, directory, env, flags, status, output):
+    """A case with `check:`: what bare go said, and what `tocsin check activation` finds."""
+    case, wrong = result.case, result.wrong
+    want = case.get("exit", facts, "0")
+    if not one_of(want, status):
+        wrong.append(f"bare go: exit: want {want}, got {status}: {output[-500:]}")
+    says = case.all("says", facts)
+    for text in says:
+        if text not in output:
+            wrong.append(f"bare go does not say {text!r}: {output[-500:]}")
+    if not says and output.strip():
+        wrong.append(f"bare go is not silent: {output[-500:]}")
+    p = subprocess.run([tap.TOCSIN, "check", "activation", "--json"] + flags, cwd=directory, env=env, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=LIMIT)
+    try:
+        findings = json.loads(p.stdout)["findings"]
+    except (ValueError, KeyError):
+        wrong.append(f"no answer, exit {p.returncode}: {p.stderr[-500:]}")
+        return
+    got, wanted = [found(f) for f in findings], case.all("find", facts)
+    may = " ".join(case.all("may", facts)).split()
+    wrong.extend(f"not found: {w}" for w in wanted if w not in got)
+    extra = [g for g in got if g not in wanted and g.split()[0] not in may]
+    wrong.extend(f"found too much: {g}" for g in extra)
+    errors = any(f.get("severity") == "error" for f in findings)
+    if p.returncode != (1 if errors else 0):
+        wrong.append(f"check: exit {p.returncode} with{'' if errors else 'out'} errors")
+    result.alarm = bool(extra)
+
+
 def run_case(zoo, case, go, form):
     result = Result(case, go, form)
     facts = go.facts() | {form} | zoo.have
@@ -379,7 +416,8 @@ def run_case(zoo, case, go, form):
     limit = int(case.get("limit", facts, LIMIT))
     report_path = directory + ".json"
     argv = command
-    if not zoo.options.bare:
+    check = case.get("check", facts)
+    if not zoo.options.bare and check is None:
         argv = [tap.TOCSIN, "run", "--no-store", "--report", report_path]
         argv += ["--format", "pkgname"] if form == "json" else []
         argv += shlex.split(expand(case.get("flags", facts, ""))) + ["--"] + command
@@ -393,6 +431,9 @@ def run_case(zoo, case, go, form):
         return result
     if hung:
         result.wrong.append(f"hung for {limit} s")
+    if check is not None:
+        judge_check(result, facts, directory, env, shlex.split(expand(check)), status, out + err)
+        return result
     want = case.get("exit", facts, "0")
     if not one_of(want, status):
         result.wrong.append(f"exit: want {want}, got {status}")
@@ -429,7 +470,7 @@ def plan(zoo, cases):
 
 
 def forms(case, bare=False):
-    default = "raw json" if re.match(r"go test\b", case.get("run", default="")) else "raw"
+    default = "raw json" if re.match(r"go test\b", case.get("run", default="")) and case.get("check") is None else "raw"
     return case.get("format", (), default).split()[:1 if bare else None]
 
 
