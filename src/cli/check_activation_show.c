@@ -330,8 +330,7 @@ void activation_text(const struct activation *a, const struct term *t, struct bu
 
 static void put_str(struct json_out *j, const char *key, const char *value)
 {
-	json_key(j, key);
-	json_strz(j, value);
+	json_member_strz(j, key, value);
 }
 
 static void put_constraint(struct json_out *j, const char *key, const struct constraint *c)
@@ -352,18 +351,15 @@ static void put_file(struct json_out *j, const struct act_file *f, const struct 
 	put_str(j, "name", f->src->name);
 	put_str(j, "list", act_list_names[f->list]);
 	if (f->invalid) {
-		json_key(j, "invalid");
-		json_bool(j, true);
+		json_member_bool(j, "invalid", true);
 	}
 	if (f->why != ACT_BUILT) {
 		put_str(j, "why", act_why_word(f->why));
 		act_why_write(f, t, &text);
 		j->to->bad |= text.bad;
-		json_key(j, "text");
-		json_str(j, buf_view(&text));
+		json_member_str(j, "text", buf_view(&text));
 		if (f->line) {
-			json_key(j, "line");
-			json_int(j, f->line);
+			json_member_int(j, "line", f->line);
 		}
 		if (f->expr)
 			put_constraint(j, "constraint", f->expr);
@@ -375,8 +371,7 @@ static void put_file(struct json_out *j, const struct act_file *f, const struct 
 
 static void put_embeds(struct json_out *j, const struct act_package *p)
 {
-	json_key(j, "embeds");
-	json_open(j, '[');
+	json_member_open(j, "embeds", '[');
 	for (size_t i = 0; i < p->n; i++) {
 		const struct act_file *f = &p->files[i];
 		for (size_t k = 0;
@@ -384,10 +379,8 @@ static void put_embeds(struct json_out *j, const struct act_package *p)
 		     k++) {
 			json_open(j, '{');
 			put_str(j, "file", f->src->name);
-			json_key(j, "line");
-			json_int(j, f->src->head->embeds[k].line);
-			json_key(j, "pattern");
-			json_str(j, f->src->head->embeds[k].pattern);
+			json_member_int(j, "line", f->src->head->embeds[k].line);
+			json_member_str(j, "pattern", f->src->head->embeds[k].pattern);
 			json_close(j, '}');
 		}
 	}
@@ -423,8 +416,7 @@ static void put_imports(struct json_out *j, const char *key, const struct act_pa
 	if (!n)
 		return;
 	qsort(all, n, sizeof(*all), by_span);
-	json_key(j, key);
-	json_open(j, '[');
+	json_member_open(j, key, '[');
 	for (size_t i = 0; i < n; i++)
 		if (!i || !span_eq(all[i], all[i - 1]))
 			json_str(j, all[i]);
@@ -437,17 +429,14 @@ static void put_package(struct json_out *j, const struct activation *a, const st
 	json_open(j, '{');
 	put_str(j, "import", p->dir->import);
 	put_str(j, "dir", p->dir->path);
-	json_key(j, "name");
-	json_str(j, p->name);
+	json_member_str(j, "name", p->name);
 	put_str(j, "state", state_words[p->state]);
-	json_key(j, "listed");
-	json_bool(j, p->listed);
+	json_member_bool(j, "listed", p->listed);
 	if (p->dir->skip != DIR_TAKEN)
 		put_str(j, "skipped", skip_words[p->dir->skip]);
 	if (p->refused)
 		put_str(j, "refused", p->refused);
-	json_key(j, "files");
-	json_open(j, '[');
+	json_member_open(j, "files", '[');
 	for (size_t i = 0; i < p->n; i++) {
 		bool wanted = !a->only;
 		for (size_t k = 0; k < a->n_only; k++)
@@ -472,21 +461,17 @@ static void put_target(struct json_out *j, const struct activation *a, const str
 	put_str(j, "goos", t->goos);
 	put_str(j, "goarch", t->goarch);
 	put_str(j, "go", t->version);
-	json_key(j, "cgo");
-	json_bool(j, t->cgo);
+	json_member_bool(j, "cgo", t->cgo);
 	put_str(j, "cgo_why", t->cgo_why);
-	json_key(j, "tags");
-	json_open(j, '[');
+	json_member_open(j, "tags", '[');
 	for (size_t i = 0; i < t->tags.n; i++)
 		json_strz(j, t->tags.v[i]);
 	json_close(j, ']');
-	json_key(j, "tool_tags");
-	json_open(j, '[');
+	json_member_open(j, "tool_tags", '[');
 	for (size_t i = 0; i < t->tools.n; i++)
 		json_strz(j, t->tools.v[i]);
 	json_close(j, ']');
-	json_key(j, "packages");
-	json_open(j, '[');
+	json_member_open(j, "packages", '[');
 	for (size_t i = 0; i < s->n; i++)
 		if (s->packages[i].n || s->packages[i].dir->skip != DIR_TAKEN)
 			put_package(j, a, &s->packages[i], t);
@@ -498,8 +483,7 @@ void activation_json(void *activation, struct json_out *j)
 {
 	const struct activation *a = activation;
 
-	json_key(j, "targets");
-	json_open(j, '[');
+	json_member_open(j, "targets", '[');
 	for (size_t i = 0; i < a->env.n; i++)
 		put_target(j, a, &a->sels[i]);
 	json_close(j, ']');

@@ -19,26 +19,17 @@ static void put_json(void *ctx, struct json_out *j)
 {
 	const struct active *a = ctx;
 
-	json_key(j, "active");
-	json_open(j, '{');
-	json_key(j, "name");
-	json_strz(j, a->what);
-	json_key(j, "target");
-	json_strz(j, a->target);
-	json_key(j, "lost");
-	json_strz(j, a->lost < 0 ? NULL : active_stage_word((enum active_stage)a->lost));
-	json_key(j, "stages");
-	json_open(j, '[');
+	json_member_open(j, "active", '{');
+	json_member_strz(j, "name", a->what);
+	json_member_strz(j, "target", a->target);
+	json_member_strz(j, "lost", a->lost < 0 ? NULL : active_stage_word((enum active_stage)a->lost));
+	json_member_open(j, "stages", '[');
 	for (int i = 0; i < ACTIVE_STAGES; i++) {
 		json_open(j, '{');
-		json_key(j, "stage");
-		json_strz(j, active_stage_word((enum active_stage)i));
-		json_key(j, "state");
-		json_strz(j, active_state_word(a->steps[i].state));
-		json_key(j, "why");
-		json_strz(j, a->steps[i].said);
-		json_key(j, "file");
-		json_strz(j, a->steps[i].file);
+		json_member_strz(j, "stage", active_stage_word((enum active_stage)i));
+		json_member_strz(j, "state", active_state_word(a->steps[i].state));
+		json_member_strz(j, "why", a->steps[i].said);
+		json_member_strz(j, "file", a->steps[i].file);
 		json_key(j, "line");
 		if (a->steps[i].line)
 			json_int(j, a->steps[i].line);

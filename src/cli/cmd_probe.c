@@ -170,10 +170,8 @@ static void diff_json(void *ctx, struct json_out *j)
 {
 	struct probing *w = ctx;
 
-	json_key(j, "before");
-	json_strz(j, w->names[0]);
-	json_key(j, "after");
-	json_strz(j, w->names[1]);
+	json_member_strz(j, "before", w->names[0]);
+	json_member_strz(j, "after", w->names[1]);
 	json_key(j, "changes");
 	changes_json(&w->changes, j);
 }

@@ -32,8 +32,7 @@ static int fail(int r, const struct err *e)
 
 static void member(struct json_out *j, const char *key, struct span value)
 {
-	json_key(j, key);
-	json_str(j, value.n ? value : (struct span){ 0 });
+	json_member_str(j, key, value.n ? value : (struct span){ 0 });
 }
 
 static void put_build(struct json_out *j, const struct image_file *f)
@@ -54,10 +53,8 @@ static void put_build(struct json_out *j, const struct image_file *f)
 		json_bool(j, span_eq(modified, S("true")));
 	else
 		json_null(j);
-	json_key(j, "device");
-	json_int(j, (int64_t)f->dev);
-	json_key(j, "inode");
-	json_int(j, (int64_t)f->ino);
+	json_member_int(j, "device", (int64_t)f->dev);
+	json_member_int(j, "inode", (int64_t)f->ino);
 	json_close(j, '}');
 }
 
@@ -69,17 +66,14 @@ static void put_behind(struct json_out *j, const struct behind *b)
 		return;
 	}
 	json_open(j, '{');
-	json_key(j, "head");
-	json_strz(j, b->head);
+	json_member_strz(j, "head", b->head);
 	json_key(j, "commits");
 	if (b->known)
 		json_int(j, b->commits);
 	else
 		json_null(j);
-	json_key(j, "ancestor");
-	json_bool(j, b->ancestor);
-	json_key(j, "why");
-	json_strz(j, b->why);
+	json_member_bool(j, "ancestor", b->ancestor);
+	json_member_strz(j, "why", b->why);
 	json_close(j, '}');
 }
 
@@ -94,10 +88,8 @@ static void put_ports(struct json_out *j, const struct process *p)
 	for (size_t i = 0; i < p->n_ports; i++) {
 		json_open(j, '{');
 		member(j, "protocol", p->ports[i].protocol);
-		json_key(j, "address");
-		json_strz(j, p->ports[i].address);
-		json_key(j, "port");
-		json_int(j, p->ports[i].port);
+		json_member_strz(j, "address", p->ports[i].address);
+		json_member_int(j, "port", p->ports[i].port);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
@@ -121,10 +113,8 @@ static void put_process(struct json_out *j, const struct process *p, const struc
 	char at[32];
 
 	json_open(j, '{');
-	json_key(j, "pid");
-	json_int(j, p->pid);
-	json_key(j, "uid");
-	json_int(j, p->uid);
+	json_member_int(j, "pid", p->pid);
+	json_member_int(j, "uid", p->uid);
 	json_key(j, "started");
 	if (p->started) {
 		time_rfc3339(p->started, at);
@@ -132,20 +122,13 @@ static void put_process(struct json_out *j, const struct process *p, const struc
 	} else {
 		json_null(j);
 	}
-	json_key(j, "command");
-	json_strz(j, p->command);
-	json_key(j, "executable");
-	json_strz(j, p->exe);
-	json_key(j, "deleted");
-	json_bool(j, p->deleted);
-	json_key(j, "disk");
-	json_strz(j, disk_state_word(p->disk));
-	json_key(j, "why");
-	json_strz(j, p->why ? p->why : p->disk_why);
-	json_key(j, "container");
-	json_bool(j, p->elsewhere);
-	json_key(j, "cgroup");
-	json_strz(j, p->cgroup);
+	json_member_strz(j, "command", p->command);
+	json_member_strz(j, "executable", p->exe);
+	json_member_bool(j, "deleted", p->deleted);
+	json_member_strz(j, "disk", disk_state_word(p->disk));
+	json_member_strz(j, "why", p->why ? p->why : p->disk_why);
+	json_member_bool(j, "container", p->elsewhere);
+	json_member_strz(j, "cgroup", p->cgroup);
 	put_environment(j, p);
 	put_ports(j, p);
 	json_key(j, "runs");
@@ -168,8 +151,7 @@ static void all_json(void *ctx, struct json_out *j)
 
 	if (k->a->pid && k->ps.n && k->ps.v[0].image && k->ps.v[0].image->probe.format)
 		show_probe_json(&k->ps.v[0].image->probe, &k->a->view, j);
-	json_key(j, "processes");
-	json_open(j, '[');
+	json_member_open(j, "processes", '[');
 	for (size_t i = 0; i < k->ps.n; i++)
 		put_process(j, &k->ps.v[i], &k->behind[i]);
 	json_close(j, ']');

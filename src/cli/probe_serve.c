@@ -81,31 +81,23 @@ static void put_answer(const struct watched *w, const struct process *p, const s
 	char at[32];
 
 	json_open(&j, '{');
-	json_key(&j, "schema");
-	json_strz(&j, "tocsin.probe/1");
-	json_key(&j, "active");
-	json_bool(&j, active);
-	json_key(&j, "pid");
-	json_int(&j, w->pid);
+	json_member_strz(&j, "schema", "tocsin.probe/1");
+	json_member_bool(&j, "active", active);
+	json_member_int(&j, "pid", w->pid);
 	json_key(&j, "checked");
 	time_rfc3339(time_wall(), at);
 	json_strz(&j, at);
 	if (e->code) {
-		json_key(&j, "error");
-		json_strz(&j, e->msg);
+		json_member_strz(&j, "error", e->msg);
 	}
 	if (p && p->image && !p->image->failed) {
-		json_key(&j, "go");
-		json_str(&j, p->image->probe.go_version.n ? p->image->probe.go_version : (struct span){ 0 });
-		json_key(&j, "build_id");
-		json_str(&j, p->image->probe.build_id.n ? p->image->probe.build_id : (struct span){ 0 });
-		json_key(&j, "disk");
-		json_strz(&j, disk_state_word(p->disk));
+		json_member_str(&j, "go", p->image->probe.go_version.n ? p->image->probe.go_version : (struct span){ 0 });
+		json_member_str(&j, "build_id", p->image->probe.build_id.n ? p->image->probe.build_id : (struct span){ 0 });
+		json_member_strz(&j, "disk", disk_state_word(p->disk));
 	}
 	json_key(&j, "expectations");
 	expect_json(w->expect, &j);
-	json_key(&j, "findings");
-	json_open(&j, '[');
+	json_member_open(&j, "findings", '[');
 	for (size_t i = 0; i < r->n_findings; i++) {
 		buf_clear(&one);
 		finding_json(r, &r->findings[i], &one);

@@ -104,8 +104,7 @@ static const char *const version_sources[] = { "none", "build_info", "runtime" }
 
 static void member(struct json_out *j, const char *key, struct span value)
 {
-	json_key(j, key);
-	json_str(j, value.n ? value : (struct span){ 0 });
+	json_member_str(j, key, value.n ? value : (struct span){ 0 });
 }
 
 static void put_module(struct json_out *j, const struct probe_module *m)
@@ -124,10 +123,8 @@ static void put_module(struct json_out *j, const struct probe_module *m)
 static void put_build(const struct probe *p, struct json_out *j)
 {
 	member(j, "go", p->go_version);
-	json_key(j, "go_from");
-	json_strz(j, version_sources[p->go_version_from]);
-	json_key(j, "go_range");
-	json_strz(j, p->go_range);
+	json_member_strz(j, "go_from", version_sources[p->go_version_from]);
+	json_member_strz(j, "go_range", p->go_range);
 	member(j, "build_id", p->build_id);
 	member(j, "link_id", p->link_id);
 	member(j, "path", p->path);
@@ -136,19 +133,16 @@ static void put_build(const struct probe *p, struct json_out *j)
 		put_module(j, &p->main);
 	else
 		json_null(j);
-	json_key(j, "deps");
-	json_open(j, '[');
+	json_member_open(j, "deps", '[');
 	for (size_t i = 0; i < p->n_deps; i++)
 		put_module(j, &p->deps[i]);
 	json_close(j, ']');
-	json_key(j, "settings");
-	json_open(j, '{');
+	json_member_open(j, "settings", '{');
 	for (size_t i = 0; i < p->n_settings; i++) {
 		CLEANUP(buf_free) struct buf key = { 0 }, value = { 0 };
 		text_clean(p->settings[i].key, false, &key);
 		add_redacted(&value, p->settings[i].value);
-		json_key(j, buf_str(&key));
-		json_str(j, value.len ? buf_view(&value) : S(""));
+		json_member_str(j, buf_str(&key), value.len ? buf_view(&value) : S(""));
 	}
 	json_close(j, '}');
 }
@@ -156,40 +150,30 @@ static void put_build(const struct probe *p, struct json_out *j)
 static void put_function(struct json_out *j, const struct probe *p, const char *name, bool linked, const char *file, uint32_t line, uint32_t package)
 {
 	json_open(j, '{');
-	json_key(j, "name");
-	json_strz(j, name);
-	json_key(j, "state");
-	json_strz(j, linked ? "linked" : "inlined");
-	json_key(j, "package");
-	json_str(j, package == PROBE_NO_PACKAGE ? (struct span){ 0 } : p->packages[package].path);
+	json_member_strz(j, "name", name);
+	json_member_strz(j, "state", linked ? "linked" : "inlined");
+	json_member_str(j, "package", package == PROBE_NO_PACKAGE ? (struct span){ 0 } : p->packages[package].path);
 	if (file) {
-		json_key(j, "file");
-		json_strz(j, file);
+		json_member_strz(j, "file", file);
 	}
 	if (line) {
-		json_key(j, "line");
-		json_int(j, line);
+		json_member_int(j, "line", line);
 	}
 }
 
 static void put_functions(const struct probe *p, const struct probe_view *v, struct json_out *j)
 {
-	json_key(j, "functions");
-	json_open(j, '{');
-	json_key(j, "linked");
-	json_int(j, (int64_t)p->n_funcs);
-	json_key(j, "inlined");
-	json_int(j, (int64_t)p->n_inlined);
+	json_member_open(j, "functions", '{');
+	json_member_int(j, "linked", (int64_t)p->n_funcs);
+	json_member_int(j, "inlined", (int64_t)p->n_inlined);
 	if (v->functions) {
-		json_key(j, "list");
-		json_open(j, '[');
+		json_member_open(j, "list", '[');
 		for (size_t i = 0; i < p->n_funcs; i++) {
 			const struct probe_func *f = &p->funcs[i];
 			if (!name_filter_takes(v->functions, span_of(f->name)))
 				continue;
 			put_function(j, p, f->name, true, f->file, f->line, f->package);
-			json_key(j, "address");
-			json_int(j, (int64_t)f->entry);
+			json_member_int(j, "address", (int64_t)f->entry);
 			json_close(j, '}');
 		}
 		for (size_t i = 0; i < p->n_inlined; i++) {
@@ -197,8 +181,7 @@ static void put_functions(const struct probe *p, const struct probe_view *v, str
 			if (!name_filter_takes(v->functions, span_of(f->name)))
 				continue;
 			put_function(j, p, f->name, false, NULL, f->line, f->package);
-			json_key(j, "into");
-			json_strz(j, p->funcs[f->into].name);
+			json_member_strz(j, "into", p->funcs[f->into].name);
 			json_close(j, '}');
 		}
 		json_close(j, ']');
@@ -208,40 +191,31 @@ static void put_functions(const struct probe *p, const struct probe_view *v, str
 
 static void put_code(const struct probe *p, const struct probe_view *v, struct json_out *j)
 {
-	json_key(j, "packages");
-	json_open(j, '[');
+	json_member_open(j, "packages", '[');
 	for (size_t i = 0; i < p->n_packages; i++)
 		json_str(j, p->packages[i].path);
 	json_close(j, ']');
 	put_functions(p, v, j);
-	json_key(j, "files");
-	json_open(j, '[');
+	json_member_open(j, "files", '[');
 	for (size_t i = 0; i < p->n_files; i++)
 		json_strz(j, p->files[i]);
 	json_close(j, ']');
-	json_key(j, "init");
-	json_open(j, '[');
+	json_member_open(j, "init", '[');
 	for (size_t i = 0; i < p->n_init; i++)
 		json_str(j, p->init[i].package);
 	json_close(j, ']');
-	json_key(j, "init_order");
-	json_strz(j, orders[p->init_order]);
-	json_key(j, "embeds");
-	json_open(j, '[');
+	json_member_strz(j, "init_order", orders[p->init_order]);
+	json_member_open(j, "embeds", '[');
 	for (size_t i = 0; i < p->n_embeds; i++) {
 		const struct probe_embed *e = &p->embeds[i];
 		char hex[2 * SHA256_SIZE + 1];
 		json_open(j, '{');
-		json_key(j, "fs");
-		json_int(j, e->fs);
-		json_key(j, "name");
-		json_str(j, e->name);
+		json_member_int(j, "fs", e->fs);
+		json_member_str(j, "name", e->name);
 		if (!e->directory) {
-			json_key(j, "size");
-			json_int(j, (int64_t)e->size);
+			json_member_int(j, "size", (int64_t)e->size);
 			hex_lower(e->sha256, SHA256_SIZE, hex);
-			json_key(j, "sha256");
-			json_strz(j, e->hashed ? hex : NULL);
+			json_member_strz(j, "sha256", e->hashed ? hex : NULL);
 		}
 		json_close(j, '}');
 	}
@@ -252,11 +226,9 @@ static void put_plugin(const struct probe *p, struct json_out *j)
 {
 	if (!p->plugin_path.n && !p->n_hashes)
 		return;
-	json_key(j, "plugin");
-	json_open(j, '{');
+	json_member_open(j, "plugin", '{');
 	member(j, "path", p->plugin_path);
-	json_key(j, "hashes");
-	json_open(j, '[');
+	json_member_open(j, "hashes", '[');
 	for (size_t i = 0; i < p->n_hashes; i++) {
 		json_open(j, '{');
 		member(j, "package", p->hashes[i].package);
@@ -272,15 +244,12 @@ static void put_hard(const struct probe *p, struct json_out *j)
 	struct hard_row rows[HARD_ROWS];
 
 	hard_rows(p, rows);
-	json_key(j, "hardening");
-	json_open(j, '{');
+	json_member_open(j, "hardening", '{');
 	for (size_t i = 0; i < HARD_ROWS; i++) {
-		json_key(j, rows[i].key);
-		json_strz(j, probe_answer_name(rows[i].answer));
+		json_member_strz(j, rows[i].key, probe_answer_name(rows[i].answer));
 	}
 	json_close(j, '}');
-	json_key(j, "libraries");
-	json_open(j, '[');
+	json_member_open(j, "libraries", '[');
 	for (size_t i = 0; i < p->n_libraries; i++)
 		json_str(j, p->libraries[i]);
 	json_close(j, ']');
@@ -288,32 +257,22 @@ static void put_hard(const struct probe *p, struct json_out *j)
 
 void show_probe_json(const struct probe *p, const struct probe_view *v, struct json_out *j)
 {
-	json_key(j, "file");
-	json_strz(j, v->file);
-	json_key(j, "size");
-	json_int(j, (int64_t)p->size);
-	json_key(j, "format");
-	json_strz(j, probe_format_name(p->format));
-	json_key(j, "kind");
-	json_strz(j, probe_kind_name(p->kind));
-	json_key(j, "arch");
-	json_strz(j, p->arch);
+	json_member_strz(j, "file", v->file);
+	json_member_int(j, "size", (int64_t)p->size);
+	json_member_strz(j, "format", probe_format_name(p->format));
+	json_member_strz(j, "kind", probe_kind_name(p->kind));
+	json_member_strz(j, "arch", p->arch);
 	member(j, "os", p->os);
-	json_key(j, "bits");
-	json_int(j, p->bits);
-	json_key(j, "big_endian");
-	json_bool(j, p->big_endian);
+	json_member_int(j, "bits", p->bits);
+	json_member_bool(j, "big_endian", p->big_endian);
 	if (p->n_slices) {
-		json_key(j, "slices");
-		json_open(j, '[');
+		json_member_open(j, "slices", '[');
 		for (size_t i = 0; i < p->n_slices; i++)
 			json_strz(j, p->slices[i].arch);
 		json_close(j, ']');
 	}
-	json_key(j, "packer");
-	json_strz(j, p->packer);
-	json_key(j, "garbled");
-	json_bool(j, p->garbled);
+	json_member_strz(j, "packer", p->packer);
+	json_member_bool(j, "garbled", p->garbled);
 	if (p->kind == PROBE_CORE)
 		member(j, "core_of", p->core_of);
 	put_build(p, j);
@@ -322,16 +281,12 @@ void show_probe_json(const struct probe *p, const struct probe_view *v, struct j
 		put_plugin(p, j);
 	}
 	put_hard(p, j);
-	json_key(j, "absent");
-	json_open(j, '[');
+	json_member_open(j, "absent", '[');
 	for (size_t i = 0; i < p->n_absent; i++) {
 		json_open(j, '{');
-		json_key(j, "part");
-		json_strz(j, probe_part_key(p->absent[i].part));
-		json_key(j, "reason");
-		json_strz(j, p->absent[i].key);
-		json_key(j, "why");
-		json_strz(j, p->absent[i].why);
+		json_member_strz(j, "part", probe_part_key(p->absent[i].part));
+		json_member_strz(j, "reason", p->absent[i].key);
+		json_member_strz(j, "why", p->absent[i].why);
 		json_close(j, '}');
 	}
 	json_close(j, ']');

@@ -67,17 +67,12 @@ void changes_json(const struct changes *c, struct json_out *j)
 	json_open(j, '[');
 	for (size_t i = 0; i < c->n; i++) {
 		json_open(j, '{');
-		json_key(j, "what");
-		json_strz(j, change_word(c->v[i].what));
-		json_key(j, "name");
-		json_strz(j, c->v[i].name);
-		json_key(j, "before");
-		json_strz(j, c->v[i].before);
-		json_key(j, "after");
-		json_strz(j, c->v[i].after);
+		json_member_strz(j, "what", change_word(c->v[i].what));
+		json_member_strz(j, "name", c->v[i].name);
+		json_member_strz(j, "before", c->v[i].before);
+		json_member_strz(j, "after", c->v[i].after);
 		if (c->v[i].why) {
-			json_key(j, "why");
-			json_strz(j, c->v[i].why);
+			json_member_strz(j, "why", c->v[i].why);
 		}
 		json_close(j, '}');
 	}

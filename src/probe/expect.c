@@ -585,12 +585,9 @@ void expect_json(const struct expect *x, struct json_out *j)
 	json_open(j, '[');
 	for (size_t i = 0; i < x->n; i++) {
 		json_open(j, '{');
-		json_key(j, "expect");
-		json_strz(j, x->v[i].said);
-		json_key(j, "state");
-		json_strz(j, expect_state_word(x->v[i].state));
-		json_key(j, "holds");
-		json_bool(j, x->v[i].state <= EXPECT_INLINED);
+		json_member_strz(j, "expect", x->v[i].said);
+		json_member_strz(j, "state", expect_state_word(x->v[i].state));
+		json_member_bool(j, "holds", x->v[i].state <= EXPECT_INLINED);
 		json_close(j, '}');
 	}
 	json_close(j, ']');

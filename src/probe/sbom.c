@@ -30,17 +30,6 @@ struct sbom {
 	struct span name; /* of the file */
 };
 
-static void key_span(struct json_out *j, const char *key, struct span value)
-{
-	json_key(j, key);
-	json_str(j, value);
-}
-
-static void key_text(struct json_out *j, const char *key, const char *value)
-{
-	key_span(j, key, span_of(value));
-}
-
 /* https://github.com/package-url/purl-spec, type golang: lower case. */
 static void write_purl(struct part *m)
 {
@@ -131,8 +120,8 @@ static void property(struct json_out *j, const char *group, struct span name, st
 		return;
 	buf_addf(&key, "%s%.*s", group, SPAN_ARG(name));
 	json_open(j, '{');
-	key_span(j, "name", buf_view(&key));
-	key_span(j, "value", value);
+	json_member_str(j, "name", buf_view(&key));
+	json_member_str(j, "value", value);
 	json_close(j, '}');
 }
 
@@ -150,25 +139,23 @@ static void write_component(struct sbom *s, size_t i)
 
 	component_ref(m, &ref);
 	json_open(j, '{');
-	key_text(j, "type", i ? "library" : "application");
-	key_span(j, "bom-ref", buf_view(&ref));
-	key_span(j, "name", m->path);
+	json_member_strz(j, "type", i ? "library" : "application");
+	json_member_str(j, "bom-ref", buf_view(&ref));
+	json_member_str(j, "name", m->path);
 	if (m->version.n)
-		key_span(j, "version", m->version);
+		json_member_str(j, "version", m->version);
 	if (m->purl.len)
-		key_span(j, "purl", buf_view(&m->purl));
+		json_member_str(j, "purl", buf_view(&m->purl));
 	if (i == 0) {
-		json_key(j, "hashes");
-		json_open(j, '[');
+		json_member_open(j, "hashes", '[');
 		json_open(j, '{');
-		key_text(j, "alg", "SHA-256");
-		key_text(j, "content", s->sha256);
+		json_member_strz(j, "alg", "SHA-256");
+		json_member_strz(j, "content", s->sha256);
 		json_close(j, '}');
 		json_close(j, ']');
 	}
 	if (m->sum.n || m->from.n || i == 0) {
-		json_key(j, "properties");
-		json_open(j, '[');
+		json_member_open(j, "properties", '[');
 		property(j, "tocsin:go.sum", S(""), m->sum.n ? m->sum : (struct span){ 0 });
 		property(j, m->folder ? "tocsin:replaced_by" : "tocsin:replaces", S(""),
 			 m->from.n ? m->from : (struct span){ 0 });
@@ -188,13 +175,11 @@ static void write_depends(struct sbom *s)
 	struct json_out *j = &s->j;
 
 	/* Which module needs which is not in the binary: all that is known is that the program has them. */
-	json_key(j, "dependencies");
-	json_open(j, '[');
+	json_member_open(j, "dependencies", '[');
 	json_open(j, '{');
 	component_ref(&s->v[0], &ref);
-	key_span(j, "ref", buf_view(&ref));
-	json_key(j, "dependsOn");
-	json_open(j, '[');
+	json_member_str(j, "ref", buf_view(&ref));
+	json_member_open(j, "dependsOn", '[');
 	for (size_t i = 1; i < s->n; i++) {
 		component_ref(&s->v[i], &ref);
 		json_str(j, buf_view(&ref));
@@ -212,31 +197,26 @@ static void write_cyclonedx(struct sbom *s)
 
 	buf_addf(&serial, "urn:uuid:%s", s->uuid);
 	json_open(j, '{');
-	key_text(j, "$schema", "http://cyclonedx.org/schema/bom-1.6.schema.json");
-	key_text(j, "bomFormat", "CycloneDX");
-	key_text(j, "specVersion", "1.6");
-	key_span(j, "serialNumber", buf_view(&serial));
-	json_key(j, "version");
-	json_int(j, 1);
-	json_key(j, "metadata");
+	json_member_strz(j, "$schema", "http://cyclonedx.org/schema/bom-1.6.schema.json");
+	json_member_strz(j, "bomFormat", "CycloneDX");
+	json_member_strz(j, "specVersion", "1.6");
+	json_member_str(j, "serialNumber", buf_view(&serial));
+	json_member_int(j, "version", 1);
+	json_member_open(j, "metadata", '{');
+	json_member_strz(j, "timestamp", s->created);
+	json_member_open(j, "tools", '{');
+	json_member_open(j, "components", '[');
 	json_open(j, '{');
-	key_text(j, "timestamp", s->created);
-	json_key(j, "tools");
-	json_open(j, '{');
-	json_key(j, "components");
-	json_open(j, '[');
-	json_open(j, '{');
-	key_text(j, "type", "application");
-	key_text(j, "name", "tocsin");
-	key_text(j, "version", TOCSIN_VERSION);
+	json_member_strz(j, "type", "application");
+	json_member_strz(j, "name", "tocsin");
+	json_member_strz(j, "version", TOCSIN_VERSION);
 	json_close(j, '}');
 	json_close(j, ']');
 	json_close(j, '}');
 	json_key(j, "component");
 	write_component(s, 0);
 	json_close(j, '}');
-	json_key(j, "components");
-	json_open(j, '[');
+	json_member_open(j, "components", '[');
 	for (size_t i = 1; i < s->n; i++)
 		write_component(s, i);
 	json_close(j, ']');
@@ -256,32 +236,29 @@ static void write_package(struct sbom *s, size_t i)
 	struct json_out *j = &s->j;
 
 	json_open(j, '{');
-	key_text(j, "SPDXID", m->id);
-	key_span(j, "name", m->path);
+	json_member_strz(j, "SPDXID", m->id);
+	json_member_str(j, "name", m->path);
 	if (m->version.n)
-		key_span(j, "versionInfo", m->version);
+		json_member_str(j, "versionInfo", m->version);
 	for (size_t k = 0; k < ARRAY_LEN(unknown); k++)
-		key_text(j, unknown[k], "NOASSERTION");
-	json_key(j, "filesAnalyzed");
-	json_bool(j, false);
-	key_text(j, "primaryPackagePurpose", i ? "LIBRARY" : "APPLICATION");
+		json_member_strz(j, unknown[k], "NOASSERTION");
+	json_member_bool(j, "filesAnalyzed", false);
+	json_member_strz(j, "primaryPackagePurpose", i ? "LIBRARY" : "APPLICATION");
 	if (i == 0) {
-		key_span(j, "packageFileName", s->name);
-		json_key(j, "checksums");
-		json_open(j, '[');
+		json_member_str(j, "packageFileName", s->name);
+		json_member_open(j, "checksums", '[');
 		json_open(j, '{');
-		key_text(j, "algorithm", "SHA256");
-		key_text(j, "checksumValue", s->sha256);
+		json_member_strz(j, "algorithm", "SHA256");
+		json_member_strz(j, "checksumValue", s->sha256);
 		json_close(j, '}');
 		json_close(j, ']');
 	}
 	if (m->purl.len) {
-		json_key(j, "externalRefs");
-		json_open(j, '[');
+		json_member_open(j, "externalRefs", '[');
 		json_open(j, '{');
-		key_text(j, "referenceCategory", "PACKAGE-MANAGER");
-		key_text(j, "referenceType", "purl");
-		key_span(j, "referenceLocator", buf_view(&m->purl));
+		json_member_strz(j, "referenceCategory", "PACKAGE-MANAGER");
+		json_member_strz(j, "referenceType", "purl");
+		json_member_str(j, "referenceLocator", buf_view(&m->purl));
 		json_close(j, '}');
 		json_close(j, ']');
 	}
@@ -291,7 +268,7 @@ static void write_package(struct sbom *s, size_t i)
 		buf_addf(&comment, "%s%s %.*s", comment.len ? "; " : "",
 			 m->folder ? "replaced by" : "replaces", SPAN_ARG(m->from));
 	if (comment.len)
-		key_span(j, "comment", buf_view(&comment));
+		json_member_str(j, "comment", buf_view(&comment));
 	json_close(j, '}');
 	j->to->bad |= comment.bad;
 }
@@ -299,9 +276,9 @@ static void write_package(struct sbom *s, size_t i)
 static void relation(struct json_out *j, const char *from, const char *how, const char *to)
 {
 	json_open(j, '{');
-	key_text(j, "spdxElementId", from);
-	key_text(j, "relationshipType", how);
-	key_text(j, "relatedSpdxElement", to);
+	json_member_strz(j, "spdxElementId", from);
+	json_member_strz(j, "relationshipType", how);
+	json_member_strz(j, "relatedSpdxElement", to);
 	json_close(j, '}');
 }
 
@@ -312,30 +289,25 @@ static void write_spdx(struct sbom *s)
 
 	buf_addf(&space, "https://spdx.org/spdxdocs/tocsin-%s", s->uuid);
 	json_open(j, '{');
-	key_text(j, "spdxVersion", "SPDX-2.3");
-	key_text(j, "dataLicense", "CC0-1.0");
-	key_text(j, "SPDXID", "SPDXRef-DOCUMENT");
-	key_span(j, "name", s->name);
-	key_span(j, "documentNamespace", buf_view(&space));
-	json_key(j, "creationInfo");
-	json_open(j, '{');
-	key_text(j, "created", s->created);
-	json_key(j, "creators");
-	json_open(j, '[');
+	json_member_strz(j, "spdxVersion", "SPDX-2.3");
+	json_member_strz(j, "dataLicense", "CC0-1.0");
+	json_member_strz(j, "SPDXID", "SPDXRef-DOCUMENT");
+	json_member_str(j, "name", s->name);
+	json_member_str(j, "documentNamespace", buf_view(&space));
+	json_member_open(j, "creationInfo", '{');
+	json_member_strz(j, "created", s->created);
+	json_member_open(j, "creators", '[');
 	json_strz(j, "Tool: tocsin-" TOCSIN_VERSION);
 	json_close(j, ']');
 	json_close(j, '}');
-	json_key(j, "documentDescribes");
-	json_open(j, '[');
+	json_member_open(j, "documentDescribes", '[');
 	json_strz(j, s->v[0].id);
 	json_close(j, ']');
-	json_key(j, "packages");
-	json_open(j, '[');
+	json_member_open(j, "packages", '[');
 	for (size_t i = 0; i < s->n; i++)
 		write_package(s, i);
 	json_close(j, ']');
-	json_key(j, "relationships");
-	json_open(j, '[');
+	json_member_open(j, "relationships", '[');
 	relation(j, "SPDXRef-DOCUMENT", "DESCRIBES", s->v[0].id);
 	for (size_t i = 1; i < s->n; i++)
 		relation(j, s->v[0].id, "DEPENDS_ON", s->v[i].id);
