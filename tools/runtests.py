@@ -9,7 +9,10 @@ in a comment of its first 40 lines:
     # suite: release-only      not on the sanitizer build (it measures time)
     # suite: limit 900         seconds it may take, here and in --full times six
     # suite: alone             with nothing beside it
-The others run N at a time, one more than there are cores unless told: most of them wait for something.
+    # suite: takes 40          about so many seconds on the sanitizer build; the longest are begun first
+The others run N at a time, two more than there are cores unless told: most of them wait for something.
+Beside its time each says how much of a processor it used, with all that it started: on a machine that does other
+things too, only that can be compared.
 A cmocka program whose source says `suite: postgres` there, or that asks for its URI, runs through
 tests/helpers/pg, with a PostgreSQL server of its own; one that says TOCSIN_TEST_ENDPOINT through
 tests/helpers/with-endpoint, beside an endpoint that misbehaves on demand.
@@ -44,8 +47,9 @@ UNSET = re.compile(r"^(CI|CI_.*|GITHUB_.*|GITLAB_.*|JENKINS_.*|BUILDKITE.*|CIRCL
 class Suite:
     """One program that prints TAP, on one build."""
 
-    def __init__(self, label, build, argv, limit, alone=False):
-        self.label, self.build, self.argv, self.limit, self.alone = label, build, argv, limit, alone
+    def __init__(self, label, build, argv, limit, said):
+        self.label, self.build, self.argv, self.limit = label, build, argv, max(limit, said.get("limit", 0))
+        self.alone, self.takes, self.cpu = "alone" in said, said.get("takes", 0), 0.0
         self.passed, self.failures, self.skips = 0, [], []
         self.seen, self.plan, self.bail = 0, None, None
         self.last = ""
@@ -106,15 +110,17 @@ def describe(status):
 
 
 def directives(path):
-    """(the words, the limit) that the script's own comments say."""
-    said, limit = set(), 0
-    with open(path, encoding="utf-8", errors="replace") as f:
-        for _, text in zip(range(40), f):
-            found = re.match(r"#\s*suite:\s*(release-only|alone|limit)\s*(\d*)", text)
-            if found:
-                said.add(found.group(1))
-                limit = int(found.group(2) or 0) or limit
-    return said, limit
+    """{word: number} that the comments of a script, or of the source of a program, say."""
+    said = {}
+    try:
+        with open(path, encoding="utf-8", errors="replace") as f:
+            for _, text in zip(range(40), f):
+                found = re.match(r"\s*[#*]\s*suite:\s*(release-only|alone|limit|takes)\s*(\d*)", text)
+                if found:
+                    said[found.group(1)] = int(found.group(2) or 0)
+    except OSError:
+        pass
+    return said
 
 
 def unit_argv(exe):
@@ -141,29 +147,32 @@ def scripts():
             continue
         label = folder if name == "run.py" else f"{folder}/{os.path.splitext(name)[0]}"
         found.append((label, ["sh" if name.endswith(".sh") else sys.executable, path], path))
-    rank = {"zoo": 0, "streams": 1, "e2e": 2, "golden": 3, "tools": 4}
-    return sorted(found, key=lambda s: (rank.get(s[0].split("/")[0], 9), s[0]))
+    return found
 
 
 def plan(builds, full, limit):
-    """Every suite in the order of its start: scripts, then the short programs that fill the end, then what runs alone."""
+    """Every suite in the order of its start: the longest first, so that the end waits for none of them; then what runs alone."""
     suites = []
-    for label, argv, path in scripts():
-        said, own = directives(path)
-        for build, _ in builds:
-            if build == "release" or "release-only" not in said:
-                suites.append(Suite(label, build, argv, max(own, limit) * (6 if full else 1), "alone" in said))
     for build, folder in builds:
+        for label, argv, path in scripts():
+            said = directives(path)
+            if build == "release" or "release-only" not in said:
+                suites.append(Suite(label, build, argv, limit, said))
         for exe in sorted(glob.glob(os.path.join(folder, "tests/unit/test_*"))):
             if os.path.isfile(exe) and os.access(exe, os.X_OK):
-                suites.append(Suite("unit/" + os.path.basename(exe)[5:], build, unit_argv(exe), limit))
-    return sorted(suites, key=lambda s: s.alone)
+                name = os.path.basename(exe)
+                suites.append(Suite("unit/" + name[5:], build, unit_argv(exe), limit, directives(f"tests/unit/{name}.c")))
+    for suite in suites:
+        suite.limit *= 6 if full else 1
+        # The release build is the quicker one; and what says nothing is a script, or a program that takes a second.
+        suite.takes = (suite.takes or (1 if suite.label.startswith("unit/") else 5)) * (1 if suite.build == "asan" else 0.6)
+    return sorted(suites, key=lambda s: (s.alone, -s.takes, s.label))
 
 
-def environment(build, folder, full, san_log, leaks):
+def environment(build, folder, full, san_log, leaks, kept):
     env = {k: v for k, v in os.environ.items() if not UNSET.match(k)}
     env.update(LANG="C.UTF-8", TOCSIN=os.path.abspath(os.path.join(folder, "tocsin")), TOCSIN_TEST_BUILD=build,
-               TOCSIN_BUILD=folder, CMOCKA_MESSAGE_OUTPUT="TAP", GOTOOLCHAIN="local", PYTHONDONTWRITEBYTECODE="1")
+               TOCSIN_BUILD=folder, TOCSIN_TEST_KEEP=kept, CMOCKA_MESSAGE_OUTPUT="TAP", GOTOOLCHAIN="local", PYTHONDONTWRITEBYTECODE="1")
     env["GOFLAGS"] = (env.get("GOFLAGS", "") + " -buildvcs=false").strip()
     if full:
         env["TOCSIN_TEST_FULL"] = "1"
@@ -217,9 +226,18 @@ class Progress:
         with self.lock:
             self.ended += 1
             print(("\r\033[K" if self.tty else "") + f"[{self.ended}/{self.total}] {suite.build:7} {suite.label}: "
-                  f"{', '.join(words)}, {seconds:.1f} s", flush=True)
+                  f"{', '.join(words)}, {seconds:.1f} s (processor {suite.cpu:.1f} s)", flush=True)
             for name, _ in suite.failures[:20]:
                 print(f"    not ok - {name}", flush=True)
+
+
+def used(pid, before):
+    """Seconds of processor time of the process and of what it has waited for; as before when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+            return sum(map(int, f.read().rpartition(")")[2].split()[11:15])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError):
+        return before
 
 
 def run(suite, env, progress):
@@ -240,6 +258,7 @@ def run(suite, env, progress):
                         suite.line(text.decode("utf-8", "replace").rstrip("\r"))
                     quiet_since = None
                 progress.tick(suite, now - start)
+                suite.cpu = used(child.pid, suite.cpu)
                 if got == b"" and child.poll() is None:
                     wait.unregister(child.stdout)
                     time.sleep(0.25)
@@ -271,7 +290,11 @@ def sanitizer_reports(suite, san_log):
         suite.fail(re.sub(r"^==\d+==", "", first), "\n".join(text.splitlines()[:50]))
 
 
-def summary(suites):
+def clock(seconds):
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02} minutes"
+
+
+def summary(suites, began):
     for suite in suites:
         for name, details in suite.failures:
             print(f"\nFAILED {suite.build} {suite.label}: {name}")
@@ -282,9 +305,10 @@ def summary(suites):
         print("\nSkipped:")
     for suite, name, why in skips:
         print(f"    {suite.build} {suite.label}: {name}: {why}")
+    print(f"\n{len(suites)} suites took {clock(time.monotonic() - began)}, and {clock(sum(s.cpu for s in suites))} of processor time")
     passed = sum(s.passed for s in suites)
     failed = sum(len(s.failures) for s in suites)
-    print(f"\n{passed} passed, {failed} failed, {len(skips)} skipped", flush=True)
+    print(f"{passed} passed, {failed} failed, {len(skips)} skipped", flush=True)
     return 0 if passed and not failed else 1
 
 
@@ -296,19 +320,58 @@ def arguments(argv):
     def number(flag, default):
         return int(head[head.index(flag) + 1]) if flag in head else default
     builds = [a.split("=", 1) for a in head if "=" in a]
-    return "--full" in head, number("--limit", DEFAULT_LIMIT), number("--jobs", len(os.sched_getaffinity(0)) + 1), builds, words
+    return "--full" in head, number("--limit", DEFAULT_LIMIT), number("--jobs", len(os.sched_getaffinity(0)) + 2), builds, words
+
+
+GO_PROGRAM = """package warm
+
+import (
+	"database/sql"
+	"encoding/gob"
+	"html/template"
+	"image/png"
+	"net/http/httptest"
+	_ "net/http/pprof"
+	"testing"
+)
+
+func TestWarm(t *testing.T) {
+	_, _, _, _, _ = sql.Drivers(), gob.NewDecoder(nil), template.New(""), png.Decode, httptest.NewServer
+}
+"""
+
+
+def warm_go(tmp):
+    """
+    What most scripts compile of the standard library, once and before they begin: in an empty build cache the first
+    of them would each compile all of it, beside each other. Where it fails the scripts say why.
+    """
+    places = [shutil.which("go"), "/usr/local/go/bin/go", *glob.glob("/usr/lib/go-*/bin/go")]
+    for go in dict.fromkeys(os.path.realpath(p) for p in places if p and os.path.exists(p)):
+        with tempfile.TemporaryDirectory(dir=tmp) as top:
+            for name, text in (("go.mod", "module example.com/warm\n\ngo 1.19\n"), ("warm_test.go", GO_PROGRAM)):
+                with open(os.path.join(top, name), "w", encoding="utf-8") as f:
+                    f.write(text)
+            try:
+                subprocess.run([go, "test", "-count=1", "."], cwd=top, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=400,
+                               check=False, env=dict(os.environ, GOTOOLCHAIN="local", GOFLAGS="-buildvcs=false", GOWORK="off"))
+            except (OSError, subprocess.TimeoutExpired):
+                pass
 
 
 class Runner:
-    """Takes the suites in their order, each on the next worker that is free."""
+    """Takes the suites in their order, each on the next worker that is free; the scripts when go is warm, till then the programs."""
 
     def __init__(self, folders, full, leaks, tmp, progress):
         self.folders, self.full, self.leaks, self.tmp, self.progress = folders, full, leaks, tmp, progress
+        self.kept = os.path.join(tmp, "kept")
+        os.mkdir(self.kept)
+        self.turn, self.warm = threading.Condition(), True
 
     def one(self, at, suite):
         san_log = os.path.join(self.tmp, f"san{at}-")
         suite.next_tick = time.monotonic() + (0.5 if self.progress.tty else 60)
-        env = environment(suite.build, self.folders[suite.build], self.full, san_log, self.leaks)
+        env = environment(suite.build, self.folders[suite.build], self.full, san_log, self.leaks, self.kept)
         seconds = 0
         try:
             seconds = run(suite, env, self.progress)
@@ -317,10 +380,37 @@ class Runner:
         sanitizer_reports(suite, san_log)
         self.progress.end(suite, seconds)
 
+    def next(self, left):
+        """The next of those that are left; None when there is none."""
+        with self.turn:
+            while left:
+                found = next((s for s in left if self.warm or s[1].label.startswith("unit/")), None)
+                if found:
+                    left.remove(found)
+                    return found
+                self.turn.wait()
+        return None
+
+    def warming(self):
+        try:
+            warm_go(self.tmp)
+        finally:
+            with self.turn:
+                self.warm = True
+                self.turn.notify_all()
+
+    def worker(self, left, warms):
+        if warms:
+            self.warming()
+        while (found := self.next(left)):
+            self.one(*found)
+
     def all(self, suites, jobs):
         numbered = list(enumerate(suites))
+        left = [s for s in numbered if not s[1].alone]
+        self.warm = sum(not s.label.startswith("unit/") for s in suites) < 8
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            for done in [pool.submit(self.one, at, s) for at, s in numbered if not s.alone]:
+            for done in [pool.submit(self.worker, left, i == 0 and not self.warm) for i in range(jobs)]:
                 done.result()
         for at, suite in numbered:
             if suite.alone:
@@ -328,6 +418,7 @@ class Runner:
 
 
 def main():
+    began = time.monotonic()
     full, limit, jobs, builds, words = arguments(sys.argv[1:])
     os.chdir(ROOT)
     folders = dict(builds)
@@ -339,7 +430,7 @@ def main():
         Runner(folders, full, leaks, tmp, Progress(len(suites))).all(suites, jobs)
     if not suites:
         print("no suite was found" + (f" for {' '.join(words)}" if words else ""))
-    return summary(suites)
+    return summary(suites, began)
 
 
 if __name__ == "__main__":

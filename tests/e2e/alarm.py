@@ -1,5 +1,6 @@
 """Alerts of `tocsin run`: at once, in the background, at the end, over; and what the command and the outbox never see."""
 # suite: limit 300
+# suite: takes 8
 import json
 import os
 import shutil

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # suite: release-only
 # suite: limit 600
+# suite: takes 25
 """SIGKILL of `tocsin run`, of `tocsin deliver` and of the endpoint, at random moments: no alert that was committed is lost.
 
 alert_kill.py [ROUNDS [JOBS]]: so many rounds, by so many processes side by side. Each has blocks of rounds with an outbox of

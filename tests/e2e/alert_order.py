@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # suite: limit 120
+# suite: takes 12
 """What ends something comes after what opened it, whatever fails in between; and what a deliverer does when its ground is taken away."""
 import json
 import os

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # suite: limit 300
+# suite: takes 18
 """Who is told what, when, through the program: what routes match on, levels, groups, repetition, escalation, silences, recovery, mentions,
 templates; and what a pull request's own configuration cannot do."""
 import json

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # suite: limit 240
+# suite: takes 36
 """What we send, to real servers: Alertmanager and Exim of the distribution, and systemd's own judgement of the unit. From a go test
 that fails, through the outbox and the deliverer. And two channels that say later what became of an alert (Opsgenie, OTLP)."""
 import datetime

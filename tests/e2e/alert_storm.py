@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # suite: release-only
 # suite: limit 420
+# suite: takes 20
 """A storm: very many failures of one cause are one message at once and one digest that says how many; none of them is lost count of."""
 import json
 import os

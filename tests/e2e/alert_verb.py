@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # suite: limit 120
+# suite: takes 37
 """`tocsin alert …` as people use it: every refusal explained, pictures that fit their terminal, JSON for machines, documentation that is accepted."""
 import base64
 import fcntl

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # suite: limit 300
+# suite: takes 18
 """Alerts from the outbox to a channel: in the background, none lost, no secret seen. The endpoint misbehaves on demand."""
 import concurrent.futures
 import json

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# suite: takes 18
 """From fault to defence, on a real Go module in a real git repository with real runs: fault audit, fault contract."""
 import json
 import os

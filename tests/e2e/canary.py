@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # suite: limit 300
+# suite: takes 37
 """Secrets of thirty and more shapes in the environment, files, arguments, test output, URLs and branch names: no byte of them is in
 what Tocsin writes, shows of itself, keeps in memory that a core file would have, or sends to anybody but their own channel."""
 import base64

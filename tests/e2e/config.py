@@ -1,3 +1,4 @@
+# suite: takes 16
 """tocsin.yaml: init, config check, config explain, bad input, what a working tree may not say, the documentation."""
 import json
 import os

@@ -1,5 +1,6 @@
 """./dev demo shows the main job with every go at hand, and says so when it did not."""
 # suite: release-only
+# suite: takes 18
 import glob
 import os
 import shutil

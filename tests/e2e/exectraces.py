@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# suite: takes 33
 """Execution traces: the same events as go tool trace, the same sums as its own order gives, and what is damaged is named."""
 import collections
 import gzip
@@ -17,7 +18,7 @@ import xml.dom.minidom
 HERE = os.path.dirname(os.path.abspath(__file__))
 HELPERS = os.path.join(HERE, "..", "helpers")
 sys.path.insert(0, HELPERS)
-from tap import FULL, TOCSIN, check, done, skip  # noqa: E402
+from tap import FULL, SLOW, TOCSIN, check, done, kept, skip  # noqa: E402
 
 GO = shutil.which("go") or "/usr/local/go/bin/go"
 OLD = "/usr/lib/go-1.19/bin/go"
@@ -236,7 +237,7 @@ def damaged(path):
     whole = trace_of(path)[0]["trace"]
     bad, steps, most = os.path.join(WORK, "bad.trace"), 40 if FULL else 12, 0
     odd, kept = [], []
-    for i in range(1, steps):
+    for i in range(1, steps, 2 if SLOW else 1):  # fewer on the sanitizer build
         at = 17 + (len(data) - 18) * i // steps
         open(bad, "wb").write(data[:at])
         begin = time.time()
@@ -248,7 +249,7 @@ def damaged(path):
     check(not odd, "cut at any byte: status 2, named with its byte and generation", odd[:5])
     check(kept == sorted(kept) and kept[-1] > whole["records"]["GoStart"] * 0.8, "cut: what stands before the cut is kept", (kept, whole["records"]["GoStart"]))
     odd = []
-    for i in range(60 if FULL else 16):
+    for i in range(60 if FULL else 6 if SLOW else 16):
         at = 40 + (len(data) - 50) * i // 60
         open(bad, "wb").write(data[:at] + bytes([data[at] ^ (1 << i % 8)] * 3) + data[at + 3:])
         begin = time.time()
@@ -341,10 +342,19 @@ def main():
     if not os.access(GO, os.X_OK):
         skip("execution traces", "there is no go")
         return
-    new = build(GO, "new", "1.22")
-    if not check(new, "the helper builds"):
-        return
+    new = kept(record, "exectraces", GO, TEST, *[open(os.path.join(HELPERS, s), encoding="utf-8").read() for s in SOURCES])
     paths = {name: os.path.join(new, name + ".trace") for name in ("plain", "slow", "flight", "test")}
+    if not check(os.path.exists(paths["plain"]), "the helper builds"):
+        return
+    play(paths)
+
+
+def record(made):
+    """Real traces, the same for both builds of Tocsin."""
+    new = build(GO, "new", "1.22")
+    if not new:
+        return
+    paths = {name: os.path.join(made, name + ".trace") for name in ("plain", "slow", "flight", "test")}
     exe = os.path.join(new, "gotrace")
     runs = [subprocess.Popen([exe, paths["plain"]], stdout=subprocess.DEVNULL)]
     runs[0].wait()
@@ -353,6 +363,9 @@ def main():
     sh(GO, "test", "-vet=off", "-count=1", "-trace", paths["test"], ".", cwd=new)
     for r in runs:
         r.wait()
+
+
+def play(paths):
     facts(against_go(paths["plain"], "runtime/trace"))
     against_go(paths["test"], "go test -trace")
     if os.path.exists(paths["flight"]):

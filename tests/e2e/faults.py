@@ -1,3 +1,4 @@
+# suite: takes 45
 """The fault library: recorded by real runs of go test, listed, shown, changed, exported and imported."""
 import csv
 import io

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # suite: release-only
+# suite: takes 22
 # (a sanitized shim takes 10 ms to say that it started; killed before that, nobody can know of it)
 """SIGKILL of the child, of tocsin, of the shim, of the real go, at random moments: no orphan of ours, no hang, the true status."""
 import os

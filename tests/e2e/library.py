@@ -1,5 +1,6 @@
 """What the fault library says in the verdict and the report of `tocsin run`, on a real Go module in a real git repository."""
 # suite: limit 300
+# suite: takes 23
 import json
 import os
 import re

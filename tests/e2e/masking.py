@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# suite: takes 35
 """What layers between us and go swallow: every shape must be heard, every deliberate use must stay quiet."""
 import json
 import os
@@ -8,7 +9,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
-from tap import TOCSIN, check, done  # noqa: E402
+from tap import SLOW, TOCSIN, check, done  # noqa: E402
 
 GO = os.path.realpath(shutil.which("go") or "go")
 TMP = tempfile.mkdtemp(prefix="tocsin-masking-")
@@ -298,7 +299,7 @@ def caller_case():
 
 def inner_case():
     """An inner run hands its findings to the outer one, in whatever format it shows them: one verdict, said once."""
-    for n, flags in enumerate(("--format raw", "--format pkgname", "--format quiet")):
+    for n, flags in enumerate(("--format raw", "--format pkgname", "--format quiet")[:1 if SLOW else 3]):
         name = "an inner run, " + flags
         status, r, out = run("i%d" % n, "sh", '"$T" run --report inner.json %s -- go test ./red' % flags)
         found = [(f["cause"], f["package"], f["test"], f["file"], f["line"]) for f in r["findings"]]
@@ -321,12 +322,13 @@ BUILD_FAILS = 1
 
 def main():
     only = sys.argv[1] if len(sys.argv) > 1 else ""
+    step = 1 if only or not SLOW else 3  # on the sanitizer build every third: the shim and the judge are the same in all
     set_up()
     try:
-        for i, c in enumerate(MASKED):
+        for i, c in list(enumerate(MASKED))[::step]:
             if only in "masked: " + c[0]:
                 masked_case(i, *c)
-        for i, c in enumerate(QUIET):
+        for i, c in list(enumerate(QUIET))[::step]:
             if only in "quiet: " + c[0]:
                 quiet_case(i, *c)
         for i, c in enumerate(FAILED):

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # suite: limit 300
+# suite: takes 30
 """`tocsin mod doctor`: each misconfiguration has its finding with its fix, a sound environment has none, no secret is shown.
 
 By default the go commands found take turns; TOCSIN_TEST_FULL=1 plays every row with each.

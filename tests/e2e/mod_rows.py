@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # suite: release-only
 # suite: limit 900
+# suite: takes 50
 """Every way a module download dies, played to the real go commands: cause, first class, whether it is tried again, how it ends.
 
 The rows are those of the catalogue: name, connection and TLS; the proxy and the checksum database; version control. Each is played

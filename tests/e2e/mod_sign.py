@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # suite: limit 120
+# suite: takes 17
 """tocsin mod sign, mod verify-signature and run --require-signed: with openssl on the other side."""
 import base64
 import hashlib

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # suite: limit 180
+# suite: takes 14
 """The module verbs beside what decides for them: toolchains that go fetches, -modfile, -mod, GOOS; and SARIF, as its readers want it."""
 import json
 import os

@@ -1,5 +1,6 @@
 """What we read in go.mod, go.work and GOPROXY against what the real go reads there: made files, changed ones, those of the module cache."""
 # suite: release-only
+# suite: takes 20
 import glob
 import json
 import os
@@ -16,7 +17,7 @@ from tap import FULL, TOCSIN, check, done  # noqa: E402
 UNIT = os.path.join(os.path.dirname(TOCSIN), "tests", "unit")
 TMP = tempfile.mkdtemp(prefix="tocsin-modparse-")
 ENV = {k: v for k, v in os.environ.items() if not k.startswith("GO")}
-ENV.update(GOTOOLCHAIN="local", GOFLAGS="", LANG="C", GOCACHE=TMP + "/cache", GOPATH=TMP + "/gopath", GOENV="off", TOCSIN_LANG="en")
+ENV.update(GOTOOLCHAIN="local", GOFLAGS="", LANG="C", GOCACHE=os.environ["GOCACHE"], GOPATH=TMP + "/gopath", GOENV="off", TOCSIN_LANG="en")
 FAULT_VERSION = 4
 
 MAIN = [

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # suite: limit 1500
+# suite: takes 60
 """`tocsin probe BINARY`: what it says of binaries of both Go versions, of many systems and machines, equals what `go version -m`,
 `go tool nm`, GODEBUG=inittrace=1 and the sources say; it holds on stripped, patched, garbled, truncated and foreign files.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # suite: limit 240
+# suite: takes 12
 """tocsin probe PID, --all, --port and --serve on real processes of an old and a new Go: the file on disk beside the one that runs."""
 import http.client
 import json
@@ -17,7 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.dont_write_bytecode = True
 import goapp  # noqa: E402
 import goproxy as gp  # noqa: E402
-from tap import TOCSIN, check, done  # noqa: E402
+from tap import SLOW, TOCSIN, check, done  # noqa: E402
 
 scratch = tempfile.TemporaryDirectory(prefix="tocsin-processes-")
 TOP = os.path.realpath(scratch.name)
@@ -254,7 +255,8 @@ def with_go(go, last):
 
 with PROXY:
     goes = gp.goes()
-    with_go(goes[-1], False)
+    if len(goes) == 1 or not SLOW:  # on the sanitizer build one go, with all that is looked at only once
+        with_go(goes[-1], False)
     if len(goes) > 1:
         with_go(goes[0], True)
 test_others()

@@ -7,6 +7,7 @@ report, a table in a Go test) is read at run time. Where Tocsin means to differ,
 no longer applies is a failure as well. Without a proxy only the Go sources are read, and the first line says so.
 """
 # suite: limit 900
+# suite: takes 45
 import collections
 import glob
 import json
@@ -24,7 +25,9 @@ import tap  # noqa: E402
 
 LIMIT = 60
 STEP = 97
-SLOW = os.environ.get("TOCSIN_TEST_BUILD") == "asan" and not tap.FULL
+# On the sanitizer build each stream is read once and compared with what is published; of the other forms (a pipe, CRLF, text,
+# events) every third stream and those of DEEP. Then nobody knows which row of DIFFERS is stale: the release build says.
+SLOW = tap.SLOW
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "tocsin-tests")
 GOES = ("go", "/usr/lib/go-1.19/bin/go")
 MODULES = {
@@ -555,7 +558,9 @@ def prefixes(s):
 
 
 def every(streams):
-    for s in streams:
+    for i, s in enumerate(streams):
+        if SLOW and i % 3 and s.name not in DEEP:
+            continue
         sound(s)
         by_events(s)
         as_text(s)
@@ -600,8 +605,9 @@ def main():
             number[name] = len(streams)
             sources.add(name)
             tap.check(len(streams) >= LEAST[name], f"{len(streams)} streams of {name}")
-    stale = [r for r in DIFFERS if r not in used and r[0].split("/")[0] in sources]
-    tap.check(not stale, f"{len(used)} differences on purpose, none without need", "\n".join(map(str, stale)))
+    if not SLOW:
+        stale = [r for r in DIFFERS if r not in used and r[0].split("/")[0] in sources]
+        tap.check(not stale, f"{len(used)} differences on purpose, none without need", "\n".join(map(str, stale)))
     print("# streams:", ", ".join(f"{k} {n}" for k, n in number.items()))
     tap.done()
 

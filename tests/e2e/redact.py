@@ -1,3 +1,4 @@
+# suite: takes 6
 """No secret that a test, a script or a URL prints is in what Tocsin writes; the command's own output stays as it is."""
 import gzip
 import json

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # suite: limit 240
+# suite: takes 13
 """tocsin check activation: registrations that are never reached, beside what the real program does."""
 import json
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# suite: takes 8
 """Several files at once: who crashed, in the trace and the heap profile of that moment; who is stuck, in the dump and the trace."""
 import gzip
 import json

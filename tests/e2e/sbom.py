@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # suite: limit 600
+# suite: takes 10
 """tocsin probe --sbom: what it writes is valid by the schemas and validators of CycloneDX and SPDX, and says what the build info says.
 
 The validators are Python packages (cyclonedx-python-lib, spdx-tools), installed once into a folder of the user's cache.

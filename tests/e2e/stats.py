@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# suite: takes 40
 """tocsin stats, tocsin fault flaky and tocsin fault tests, on a real module whose test fails every other time."""
 import html.parser
 import json

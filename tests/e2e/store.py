@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # suite: limit 900
+# suite: takes 34
 """The fault library under bad conditions: killed writers, many writers, stores that are locked, full, read-only, damaged, newer or gone,
 and clocks that jump. The verdict stays what it is, one sentence says what happened, and no run is lost."""
 import json

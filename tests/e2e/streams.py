@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# suite: takes 30
 """Recorded streams of five Go versions through `tocsin explain`: outcome, cause and culprit from the evidence alone.
 
 The expected values come from what the package does (tests/golden/streams/fx.txt), not from what the program says.
@@ -188,12 +189,14 @@ def counts(data):
 
 
 def recorded():
-    for version in sorted(os.listdir(STREAMS)):
+    for at, version in enumerate(sorted(os.listdir(STREAMS))):
         path = os.path.join(STREAMS, version, "status")
         if not os.path.exists(path):
             continue
-        for line in open(path):
+        for i, line in enumerate(sorted(open(path))):
             name, code = line.split()
+            if tap.SLOW and (at + i) % 2:
+                continue  # on the sanitizer build each stream of every other version
             want = VERSIONS.get((version, name)) or ROWS.get(name)
             if not want:
                 tap.check(False, f"stream {version}/{name}", "no expected values")

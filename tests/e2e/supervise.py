@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# suite: takes 23
 """Supervision from outside: signals, job control, limits, what cannot be started, what outlives a command."""
 import fcntl
 import json

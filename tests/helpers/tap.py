@@ -1,6 +1,8 @@
 """TAP on standard output, for every test script: check() one claim, done() at the end."""
 import atexit
 import concurrent.futures
+import fcntl
+import hashlib
 import itertools
 import os
 import re
@@ -19,6 +21,9 @@ _failed = 0
 TOCSIN = os.path.abspath(os.environ.get("TOCSIN", "build/tocsin"))
 # TOCSIN_TEST_FULL=1 runs everything, else a fixed sample.
 FULL = os.environ.get("TOCSIN_TEST_FULL") == "1"
+# The sanitizer build is several times slower and walks the same code as the release build, which proves every claim: of
+# what only repeats a path, or is the work of go and not of Tocsin, it takes a part. Each script says at SLOW which.
+SLOW = os.environ.get("TOCSIN_TEST_BUILD") == "asan" and not FULL
 
 # Runs are recorded: each script has a fault library of its own.
 _state = tempfile.mkdtemp(prefix="tocsin-state-")
@@ -68,6 +73,29 @@ def side_by_side(parts, *args, jobs=4):
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for running in [pool.submit(one, part) for part in parts]:
             running.result()
+
+
+def kept(make, *key):
+    """The folder that make(folder) has filled, once for all suites of a run of tools/runtests.py and for both builds: what go
+    makes is the same for them. The key names all that it is made of. It is only read; made beside a lock, and whole or not at all."""
+    global _keep
+    top = os.environ.get("TOCSIN_TEST_KEEP") or _keep
+    if not top:
+        top = _keep = tempfile.mkdtemp(prefix="tocsin-kept-")
+        atexit.register(shutil.rmtree, _keep, ignore_errors=True)
+    folder = os.path.join(top, hashlib.sha256(repr(key).encode()).hexdigest()[:24])
+    with open(folder + ".lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(folder + ".done"):
+            shutil.rmtree(folder, ignore_errors=True)
+            os.makedirs(folder)
+            make(folder)
+            with open(folder + ".done", "w", encoding="ascii"):
+                pass
+    return folder
+
+
+_keep = None
 
 
 def _relay(words):

@@ -1,5 +1,6 @@
 """The tools that guard the tree are tested too: tools/layers, tools/runtests.py and tools/vendor."""
 # suite: release-only
+# suite: takes 16
 import os
 import shutil
 import subprocess

@@ -1,4 +1,7 @@
-/* alert: requests on the wire, against an endpoint that behaves as badly as the world (TOCSIN_TEST_ENDPOINT, tests/helpers/endpoint.py). */
+/*
+ * alert: requests on the wire, against an endpoint that behaves as badly as the world (TOCSIN_TEST_ENDPOINT, tests/helpers/endpoint.py).
+ * suite: takes 27
+ */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -20,7 +24,10 @@
 #include "base/time.h"
 
 #define TOKEN "t0ken-that-nobody-may-see"
-#define SHORT (2 * NSEC_PER_SEC)
+#define SHORT (2 * breath)
+
+/* A second; on a machine that is busy with other things, as long as some requests take there (take_breath). */
+static int64_t breath = NSEC_PER_SEC;
 
 /* ---- helpers ---- */
 
@@ -130,7 +137,7 @@ static size_t seen(const char *word, struct buf *ret)
 	buf_addf(&q.url, "%s/_seen/%s", at("HTTPS"), word);
 	assert_int_equal(http_send(h, &q, note, &g, &e), 0);
 	forget(&q);
-	run(h, 10 * NSEC_PER_SEC);
+	run(h, 10 * breath);
 	assert_int_equal(g.transport, TRANSPORT_OK);
 	assert_int_equal(g.status, 200);
 	rest = buf_view(&g.body);
@@ -242,8 +249,8 @@ static void every_row(void **state)
 		base_of(&rows[i], base, sizeof(base));
 		post(h, base, rows[i].path, "{\"text\":\"hello\"}", &got[i]);
 	}
-	run(h, 30 * NSEC_PER_SEC);
-	assert_true(time_mono() - begun < 20 * NSEC_PER_SEC);
+	run(h, 30 * breath);
+	assert_true(time_mono() - begun < 20 * breath);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		bad += wrong_row(&rows[i], &got[i]);
 		forget_got(&got[i]);
@@ -259,7 +266,7 @@ static void sentences_in_chinese(void **state)
 
 	lang_now = LANG_ZH;
 	post(h, at("EXPIRED"), "/x", "{}", &g);
-	run(h, 10 * NSEC_PER_SEC);
+	run(h, 10 * breath);
 	lang_now = LANG_EN;
 	assert_string_equal(g.why, "证书已过期");
 	forget_got(&g);
@@ -286,7 +293,7 @@ static void half_sent_is_not_sent(void **state)
 		struct http *h = opened((struct http_options){ .total_ns = SHORT });
 		struct got g = { 0 };
 		post(h, at("HTTP"), paths[i], body, &g);
-		run(h, 10 * NSEC_PER_SEC);
+		run(h, 10 * breath);
 		assert_true(g.transport == TRANSPORT_TIMEOUT || g.transport == TRANSPORT_RESET);
 		assert_false(g.sent);
 		forget_got(&g);
@@ -312,7 +319,7 @@ static void what_arrives(void **state)
 	close(fd);
 	h = opened((struct http_options){ 0 });
 	post(h, at("HTTPS"), "/arrives?x=%E4%BD%A0", "{\"text\":\"\xe4\xbd\xa0\xe5\xa5\xbd\"}", &g);
-	run(h, 10 * NSEC_PER_SEC);
+	run(h, 10 * breath);
 	assert_int_equal(g.status, 200);
 	assert_int_equal(seen("arrives", &json), 1);
 	assert_true(has(&json, "[\"User-Agent\", \"tocsin/" TOCSIN_VERSION "\"]"));
@@ -340,7 +347,7 @@ static void connections_are_kept(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(g); i++)
 		post(h, at("HTTPS"), "/kept/alive", "{}", &g[i]);
-	run(h, 20 * NSEC_PER_SEC);
+	run(h, 20 * breath);
 	for (size_t i = 0; i < ARRAY_LEN(g); i++) {
 		assert_int_equal(g[i].status, 200);
 		forget_got(&g[i]);
@@ -359,7 +366,7 @@ static void a_dead_kept_connection_is_told(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(g); i++) {
 		post(h, at("HTTPS"), "/do/ok,reset,ok/dead/kept", "{}", &g[i]);
-		run(h, 10 * NSEC_PER_SEC);
+		run(h, 10 * breath);
 	}
 	assert_int_equal(g[0].status, 200);
 	assert_int_equal(g[1].transport, TRANSPORT_RESET);
@@ -377,10 +384,10 @@ static void a_closed_kept_connection_is_made_anew(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(g); i++) {
 		post(h, at("HTTPS"), "/do/close-after/closed", "{}", &g[i]);
-		run(h, 10 * NSEC_PER_SEC);
+		run(h, 10 * breath);
 		assert_int_equal(g[i].status, 200);
 		forget_got(&g[i]);
-		usleep(50000);
+		usleep((useconds_t)(breath / 5000));
 	}
 	assert_int_equal(seen("/closed", NULL), 3);
 	http_close(h);
@@ -463,7 +470,7 @@ static struct got get_with(struct http_options o, const char *base, const char *
 	if (http_open(&o, &h, &e) < 0)
 		fail_msg("%s", e.msg);
 	post(h, base, path, "{}", &g);
-	run(h, 10 * NSEC_PER_SEC);
+	run(h, 10 * breath);
 	http_close(h);
 	return g;
 }
@@ -595,7 +602,7 @@ static void every_letter(void **state)
 		assert_int_equal(http_send(h, &q, note, &got[i], &e), 0);
 		forget(&q);
 	}
-	run(h, 30 * NSEC_PER_SEC);
+	run(h, 30 * breath);
 	for (size_t i = 0; i < ARRAY_LEN(letters); i++) {
 		const struct letter *l = &letters[i];
 		struct row r = { l->name, NULL, NULL, l->transport, l->status, l->sent, l->body, l->head, l->why };
@@ -625,10 +632,10 @@ static void a_silent_mail_server_holds_nobody_up(void **state)
 	assert_int_equal(http_send(h, &q, note, &mail, &e), 0);
 	forget(&q);
 	post(h, at("HTTPS"), "/do/slow:0.5/services/x", "{}", &chat);
-	while (!chat.done && time_mono() - begun < 10 * NSEC_PER_SEC)
+	while (!chat.done && time_mono() - begun < 10 * breath)
 		assert_true(http_run(h, NSEC_PER_SEC, &e) >= 0);
 	assert_int_equal(chat.status, 200);
-	assert_true(chat.at - begun < 3 * NSEC_PER_SEC);
+	assert_true(chat.at - begun < 3 * breath);
 	assert_false(mail.done);
 	http_close(h); /* what is under way is dropped, without a word */
 	assert_false(mail.done);
@@ -644,7 +651,7 @@ int getaddrinfo(const char *restrict node, const char *restrict service, const s
 	void *found = dlsym(RTLD_NEXT, "getaddrinfo");
 
 	if (node && !strcmp(node, "silent.example")) {
-		sleep(6);
+		sleep((unsigned)(6 * breath / NSEC_PER_SEC));
 		return EAI_AGAIN;
 	}
 	memcpy(&real, &found, sizeof(real));
@@ -653,18 +660,18 @@ int getaddrinfo(const char *restrict node, const char *restrict service, const s
 
 static void a_silent_name_server_holds_nobody_up(void **state)
 {
-	struct http *h = opened((struct http_options){ .total_ns = SHORT, .connect_ns = NSEC_PER_SEC });
+	struct http *h = opened((struct http_options){ .total_ns = SHORT, .connect_ns = breath });
 	struct got silent = { 0 }, chat = { 0 };
 	int64_t begun = time_mono();
 
 	post(h, "https://silent.example", "/" TOKEN, "{}", &silent);
 	post(h, at("HTTPS"), "/do/slow:1.2/services/x", "{}", &chat);
-	run(h, 10 * NSEC_PER_SEC);
+	run(h, 10 * breath);
 	assert_int_equal(silent.transport, TRANSPORT_TIMEOUT);
 	assert_false(silent.sent);
 	assert_int_equal(chat.status, 200);
 	http_close(h);
-	assert_true(time_mono() - begun < 5500 * NSEC_PER_MSEC); /* sooner than the resolver */
+	assert_true(time_mono() - begun < 5 * breath + breath / 2); /* sooner than the resolver */
 	assert_true(time_mono() - begun > NSEC_PER_SEC);
 	forget_got(&silent);
 	forget_got(&chat);
@@ -704,35 +711,78 @@ static void sending_from_within(void **state)
 	struct chain c = { opened((struct http_options){ .max_parallel = 1 }), 5, 0 };
 
 	chain_send(&c);
-	run(c.h, 10 * NSEC_PER_SEC);
+	run(c.h, 10 * breath);
 	assert_int_equal(c.ok, 5);
 	http_close(c.h);
 }
 
 /* ---- nothing stays behind ---- */
 
-/* Is the needle (every byte of it turned over) in the writable memory of this process, the stack aside? */
-__attribute__((no_sanitize("address"))) static size_t in_memory(const unsigned char *turned, size_t n)
+/* How often the needle (every byte of it turned over) stands in p. */
+static size_t count_in(const unsigned char *p, size_t n, const unsigned char *turned, size_t needle)
+{
+	const unsigned char *end = p + n;
+	size_t found = 0;
+
+	while ((p = memchr(p, turned[0] ^ 0xff, (size_t)(end - p)))) {
+		size_t i = 0;
+		while (i < needle && p + i < end && (p[i] ^ turned[i]) == 0xff)
+			i++;
+		found += i == needle;
+		if (++p == end)
+			break;
+	}
+	return found;
+}
+
+/*
+ * The same of one mapping. It may vanish while we look at it: the thread of a name server that says nothing ends behind
+ * everything else, and takes its stack with it. So the kernel reads it for us, into a pipe, where a missing page is no fault.
+ */
+__attribute__((no_sanitize("address"))) static size_t count_mapped(const int ends[2], unsigned long from, unsigned long to, const unsigned char *turned, size_t needle)
+{
+	unsigned char piece[1 << 14]; /* on the stack, which is not looked at */
+	size_t found = 0;
+
+	while (from + needle <= to) {
+		size_t most = to - from < sizeof(piece) ? to - from : sizeof(piece);
+		long got = syscall(SYS_write, ends[1], from, most); /* not write(): a sanitizer would look at it first */
+
+		if (got < 0 && errno != EFAULT)
+			fail_msg("write: %s", strerror(errno));
+		if (got > 0)
+			assert_int_equal(read(ends[0], piece, (size_t)got), got);
+		if (got < (long)needle) { /* gone; the next page may be there */
+			from = (from | 4095) + 1;
+			continue;
+		}
+		found += count_in(piece, (size_t)got, turned, needle);
+		from += (size_t)got - (from + (size_t)got < to ? needle - 1 : 0);
+	}
+	explicit_bzero(piece, sizeof(piece));
+	return found;
+}
+
+/* Is the needle in the writable memory of this process, the stack aside? */
+static size_t in_memory(const unsigned char *turned, size_t n)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
 	char line[400], mode[8], name[200];
 	unsigned long from, to;
 	size_t found = 0;
+	int ends[2];
 
 	assert_non_null(maps);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	while (fgets(line, sizeof(line), maps)) {
 		*name = 0;
 		if (sscanf(line, "%lx-%lx %7s %*s %*s %*s %199s", &from, &to, mode, name) < 3 || strncmp(mode, "rw", 2) != 0 || (*name && strcmp(name, "[heap]") != 0))
 			continue;
-		if (to - from > 256ul << 20) /* a sanitizer's own */
-			continue;
-		for (const unsigned char *p = (const unsigned char *)from; p + n <= (const unsigned char *)to; p++) {
-			size_t i = 0;
-			while (i < n && (p[i] ^ turned[i]) == 0xff)
-				i++;
-			found += i == n;
-		}
+		if (to - from <= 256ul << 20) /* what is larger is a sanitizer's own */
+			found += count_mapped(ends, from, to, turned, n);
 	}
+	close(ends[0]);
+	close(ends[1]);
 	fclose(maps);
 	return found;
 }
@@ -759,7 +809,7 @@ static void the_request_is_wiped(void **state)
 		assert_int_equal(http_send(h, &q, note, &g, &e), 0);
 		forget(&q);
 		assert_true(in_memory(turned, sizeof(turned)) > 0); /* it can be found */
-		run(h, 10 * NSEC_PER_SEC);
+		run(h, 10 * breath);
 		assert_int_equal(in_memory(turned, sizeof(turned)), 0);
 		forget_got(&g);
 	}
@@ -781,11 +831,12 @@ static void not_before_its_time(void **state)
 		assert_int_equal(http_send(h, &q, note, &g[i], &e), 0);
 		forget(&q);
 	}
-	for (int left = 4; left > 1 && time_mono() - began < 10 * NSEC_PER_SEC;)
+	for (int left = 4; left > 1 && time_mono() - began < 10 * breath;)
 		left = http_run(h, NSEC_PER_SEC, &e);
-	assert_true(time_mono() - began < 5 * NSEC_PER_SEC);
+	assert_true(time_mono() - began < 5 * breath);
 	assert_true(g[0].done && g[1].done && g[2].done && !g[3].done);
-	assert_true(g[1].at < began + 200 * NSEC_PER_MSEC && g[2].at >= began + 200 * NSEC_PER_MSEC && g[0].at >= began + 400 * NSEC_PER_MSEC);
+	assert_true(g[1].at < g[2].at && g[1].at < g[0].at);
+	assert_true(g[2].at >= began + 200 * NSEC_PER_MSEC && g[0].at >= began + 400 * NSEC_PER_MSEC);
 	http_close(h);
 	for (size_t i = 0; i < ARRAY_LEN(g); i++)
 		forget_got(&g[i]);
@@ -853,6 +904,30 @@ static void without_memory(void **state)
 	}
 }
 
+/* As many requests as the largest test has, and the certificates of the system, which take their time to read. */
+static int take_breath(void **state)
+{
+	struct http *h = opened((struct http_options){ .total_ns = 60 * NSEC_PER_SEC, .connect_ns = 60 * NSEC_PER_SEC, .max_parallel = (int)ARRAY_LEN(rows) });
+	struct got got[ARRAY_LEN(rows)] = { 0 }, g;
+	int64_t begun = time_mono();
+
+	breath = 60 * NSEC_PER_SEC;
+	for (size_t i = 0; i < ARRAY_LEN(got); i++)
+		post(h, at("HTTPS"), "/breath", "{}", &got[i]);
+	run(h, breath);
+	for (size_t i = 0; i < ARRAY_LEN(got); i++)
+		forget_got(&got[i]);
+	http_close(h);
+	g = get_with((struct http_options){ .total_ns = breath, .connect_ns = breath }, at("HTTPS"), "/breath");
+	forget_got(&g);
+	breath = time_mono() - begun;
+	if (breath < NSEC_PER_SEC)
+		breath = NSEC_PER_SEC;
+	if (breath > 10 * NSEC_PER_SEC)
+		breath = 10 * NSEC_PER_SEC;
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -877,5 +952,5 @@ int main(void)
 		cmocka_unit_test(without_memory),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, take_breath, NULL);
 }

@@ -1,4 +1,7 @@
-/* parse: CODEOWNERS of GitHub and GitLab. */
+/*
+ * parse: CODEOWNERS of GitHub and GitLab.
+ * suite: takes 12
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

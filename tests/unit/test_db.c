@@ -1,6 +1,7 @@
 /*
  * store/db.h: the same tests on SQLite and on PostgreSQL, then what only one of them can do.
  * suite: postgres (run through tests/helpers/pg)
+ * suite: takes 20
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,6 +1,7 @@
 /*
  * parse: go.mod and go.work. With `--dump main|work|dependency FILE…` it writes what it reads as `go mod edit -json` does, one
  * line a file: tests/e2e/modparse.py compares that with the real go.
+ * suite: takes 13
  */
 #include <errno.h>
 #include <setjmp.h>

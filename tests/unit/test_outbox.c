@@ -1,6 +1,7 @@
 /*
  * store/outbox.c: what is owed stays owed until it was delivered, on SQLite and on PostgreSQL.
  * suite: postgres (run through tests/helpers/pg)
+ * suite: takes 5
  */
 #include "stored.h"
 

@@ -1,4 +1,7 @@
-/* src/probe: every format, size, byte order and shape; damage of every kind; every allocation failing. */
+/*
+ * src/probe: every format, size, byte order and shape; damage of every kind; every allocation failing.
+ * suite: takes 6
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,7 @@
-/* Supervision, on real commands. */
+/*
+ * Supervision, on real commands.
+ * suite: takes 10
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

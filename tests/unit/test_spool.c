@@ -1,6 +1,7 @@
 /*
  * store/spool.c: a run that could not be recorded waits in a file and is taken in once, on SQLite and on PostgreSQL.
  * suite: postgres (run through tests/helpers/pg)
+ * suite: takes 6
  */
 #include "stored.h"
 

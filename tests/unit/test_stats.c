@@ -2,6 +2,7 @@
  * Tests over time, flakiness and numbers (store/tests.c, flaky.c, trends.c, stats.c), on made-up runs whose answers are known;
  * the same on SQLite and on PostgreSQL.
  * suite: postgres (run through tests/helpers/pg)
+ * suite: takes 7
  */
 #include <limits.h>
 

@@ -1,6 +1,7 @@
 /*
  * store/store.h: runs and faults, the same tests on SQLite and on PostgreSQL.
  * suite: postgres (run through tests/helpers/pg)
+ * suite: takes 10
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,4 +1,7 @@
-/* mod/tlog.c, note.c, sumdb.c: proofs beside a straightforward RFC 6962; a database of the test's own, honest and forged. */
+/*
+ * mod/tlog.c, note.c, sumdb.c: proofs beside a straightforward RFC 6962; a database of the test's own, honest and forged.
+ * suite: takes 10
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,7 @@
 /*
  * store/upkeep.c, check.c, copy.c: runs go and faults stay, damage is seen, copies are whole, on SQLite and on PostgreSQL.
  * suite: postgres (run through tests/helpers/pg)
+ * suite: takes 18
  */
 #include "stored.h"
 
