@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Speed and memory beside the tools that people use today, as ratios within one run.
 
-usage: bench.py [WORD…]     start, gotest, gotest-long, stream, log, nested, modules, record, store, postgres, alerts, dumps, profiles, exectraces, service, probe, probe-all, activation:
+usage: bench.py [WORD…]     start, gotest, gotest-long, stream, log, nested, modules, record, store, postgres, alerts, dumps, profiles, exectraces, service, probe, probe-all, activation, check:
                             only these; mod-check, mod-download, mod-verify: these parts of modules
 Environment: TOCSIN (build/tocsin); BENCH_MB, size of the generated files (500); BENCH_DIR, where they are kept;
 BENCH_FINDINGS, size of the store that is filled (200000; the full measure, some 15 minutes more, is 1000000);
@@ -21,6 +21,7 @@ import time
 
 import activation
 import alerts
+import check
 import dumps
 import exectraces
 import modcheck
@@ -271,10 +272,16 @@ def bench_activation():
         yield Row(*row)
 
 
+def bench_check():
+    note("check: all Go rules over Go's own source")
+    for row in check.check():
+        yield Row(*row)
+
+
 BENCHES = {"start": bench_start, "gotest": bench_gotest, "gotest-long": bench_gotest_long, "stream": bench_stream, "log": bench_log, "nested": bench_nested, "modules": bench_modules,
            "record": lambda: store.bench_record(Row, TOCSIN), "store": lambda: store.bench_sqlite(Row, TOCSIN, FILL),
            "postgres": lambda: store.bench_postgres(Row, TOCSIN, FILL), "alerts": lambda: alerts.bench(Row, TOCSIN, ALERT_FILL),
-           "dumps": bench_dumps, "profiles": lambda: profiles.bench(Row, TOCSIN), "exectraces": lambda: exectraces.bench(Row, TOCSIN), "service": lambda: service.bench(Row, TOCSIN, LOG_FILL), "probe": bench_probe, "probe-all": bench_probe_all, "activation": bench_activation}
+           "dumps": bench_dumps, "profiles": lambda: profiles.bench(Row, TOCSIN), "exectraces": lambda: exectraces.bench(Row, TOCSIN), "service": lambda: service.bench(Row, TOCSIN, LOG_FILL), "probe": bench_probe, "probe-all": bench_probe_all, "activation": bench_activation, "check": bench_check}
 
 # Also to be had by themselves; in all of it they are part of modules.
 PARTS = {"mod-check": bench_mod_check, "mod-download": bench_mod_download, "mod-verify": bench_mod_verify, "mod": bench_modules}

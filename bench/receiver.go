@@ -127,6 +127,7 @@ func main() {
 		log.Fatal(err)
 	}
 	// No HTTP/2: each side is to show its connections that are kept alive.
+	//tocsin:allow R12 what it does to clients on purpose would fill the log
 	s := &http.Server{Handler: r, ConnState: r.connection, ErrorLog: log.New(io.Discard, "", 0), TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){},
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate(os.Args[1])}}}
 	fmt.Println(l.Addr().(*net.TCPAddr).Port)

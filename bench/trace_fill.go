@@ -66,5 +66,7 @@ func main() {
 	wg.Wait()
 	time.Sleep(10 * time.Millisecond)
 	trace.Stop()
-	f.Close()
+	if err := f.Close(); err != nil {
+		panic(err)
+	}
 }

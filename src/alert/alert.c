@@ -192,10 +192,10 @@ static const char *place_of(struct maker *m, const struct finding *f)
 
 static void make_item(struct maker *m, const struct report *r, const struct finding *f, struct alert_item *it)
 {
-	char own[FINGERPRINT_LEN + 1];
+	char own[FINGERPRINT_LEN + 1], id[CAUSE_ID_MAX];
 
 	*it = (struct alert_item){
-		.cause = keep_name(m, cause_table[f->cause].id),
+		.cause = keep_name(m, finding_cause_id(f, id)),
 		.severity = keep_name(m, severity_word(f->severity)),
 		.title = keep(m, first_line(f->message, 400), LINE_MAX_BYTES),
 		.package = keep(m, f->package, LINE_MAX_BYTES),
@@ -278,6 +278,7 @@ static void make_key(struct maker *m, const struct report *r, struct alert *a)
 int alert_make(const struct report *r, enum alert_kind kind, const char *level, bool early, int64_t now, struct alert *ret, struct err *e)
 {
 	struct maker m = { .mem = &ret->mem };
+	char id[CAUSE_ID_MAX];
 	enum cause cause = r->cause || !r->n_findings || !has_items(r, kind) ? r->cause : r->findings[0].cause;
 
 	*ret = (struct alert){ .kind = kind, .early = early, .lang = lang_now, .at = now < 0 ? 0 : now, .duration_ns = r->is_run ? r->duration_ns : -1,
@@ -288,7 +289,8 @@ int alert_make(const struct report *r, enum alert_kind kind, const char *level, 
 	make_items(&m, r, ret);
 	make_key(&m, r, ret);
 	ret->outcome = keep_name(&m, outcome_word(r->outcome));
-	ret->cause = keep_name(&m, cause_table[cause].id);
+	ret->cause = r->n_findings && r->findings[0].cause == cause ? keep_name(&m, finding_cause_id(&r->findings[0], id)) :
+								      keep_name(&m, cause_table[cause].id);
 	ret->severity = ret->n_items ? ret->items[0].severity : NULL;
 	ret->summary = keep(&m, span_of(r->summary), TEXT_MAX_BYTES);
 	if (!m.bad)

@@ -187,7 +187,11 @@ static int facts_of(struct owing *w, const struct finding *f, struct route_facts
 	};
 	if (!f)
 		return 0;
-	ret->cause = cause_table[f->cause].id;
+	char id[CAUSE_ID_MAX];
+	const char *cause = finding_cause_id(f, id);
+	ret->cause = cause == id ? arena_str(w->mem, span_of(id)) : cause;
+	if (!ret->cause && cause)
+		return -ENOMEM;
 	ret->severity = severity_word(f->severity);
 	ret->classes = f->classes;
 	ret->package = f->package.n ? arena_str(w->mem, f->package) : NULL;

@@ -268,3 +268,15 @@ bool text_glob(const char *p, struct span s)
 		p++;
 	return !*p;
 }
+
+size_t text_find_fold(struct span s, struct span what)
+{
+	for (size_t at = 0; at + what.n <= s.n; at++) {
+		size_t i = 0;
+		while (i < what.n && (s.p[at + i] >= 'A' && s.p[at + i] <= 'Z' ? s.p[at + i] | 32 : s.p[at + i]) == what.p[i])
+			i++;
+		if (i == what.n)
+			return at;
+	}
+	return SPAN_NONE;
+}

@@ -28,6 +28,8 @@ void text_clean(struct span s, bool multiline, struct buf *ret);
 const char *text_nearest(const char *typed, const char *const *candidates, size_t n);
 bool text_glob(const char *pattern, struct span s); /* '*' any run, '?' one byte; '*' also crosses '/' */
 
+size_t text_find_fold(struct span s, struct span what); /* as span_find, but for the capitals of ASCII; what: in small letters */
+
 /* What a hexadecimal digit stands for; -1: it is none. */
 static inline int hex_digit(int c)
 {

@@ -268,17 +268,9 @@ static void say_uncounted(struct trap_run *c)
 
 const struct constraint *trap_expr(struct trap_run *c, const struct gohead *h)
 {
-	const struct constraint *ret = h->build.text.p ? h->build.expr : NULL;
+	const struct constraint *ret;
 
-	for (size_t i = 0; i < h->n_old && !h->build.text.p; i++) {
-		if (!h->old[i].expr)
-			continue;
-		struct constraint *both = ret ? arena_alloc(&c->mem, sizeof(*both)) : NULL;
-		if (both)
-			*both = (struct constraint){ .op = CONSTRAINT_AND, .x = ret, .y = h->old[i].expr };
-		c->bad |= ret && !both;
-		ret = both ? both : h->old[i].expr;
-	}
+	c->bad |= gohead_expr(h, &c->mem, &ret) < 0;
 	return ret;
 }
 

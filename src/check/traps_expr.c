@@ -287,16 +287,21 @@ static bool no_port_for(void *ctx, const struct constraint *t)
 	return true;
 }
 
+void expr_write(const struct constraint *x, const struct goname *name, struct buf *ret)
+{
+	if (x)
+		constraint_write(x, ret);
+	if (name->os.p || name->arch.p)
+		buf_addf(ret,
+			 TR(" (and the name of the file asks for %.*s%s%.*s)", "（而文件名要求 %.*s%s%.*s）"),
+			 SPAN_ARG(name->os), name->os.p && name->arch.p ? "/" : "", SPAN_ARG(name->arch));
+}
+
 static struct span written(struct trap_run *c, const struct constraint *x, const struct goname *name)
 {
 	CLEANUP(buf_free) struct buf b = { 0 };
 
-	if (x)
-		constraint_write(x, &b);
-	if (name->os.p || name->arch.p)
-		buf_addf(&b,
-			 TR(" (and the name of the file asks for %.*s%s%.*s)", "（而文件名要求 %.*s%s%.*s）"),
-			 SPAN_ARG(name->os), name->os.p && name->arch.p ? "/" : "", SPAN_ARG(name->arch));
+	expr_write(x, name, &b);
 	c->bad |= b.bad;
 	return b.bad ? S("") : trap_text(c, "%s", buf_str(&b));
 }

@@ -68,10 +68,13 @@ enum expr_where {
 };
 /* Can it come to `want`, in a file of this name? 1, 0, or -1: too large to be known. c NULL: no expression. */
 int expr_can(const struct constraint *c, const struct goname *name, enum expr_where where, bool want);
+/* As go prints it, with what the name of the file asks for. */
+void expr_write(const struct constraint *x, const struct goname *name, struct buf *ret);
 bool expr_has(const struct constraint *c, struct span tag);
 /* Could go itself set this tag: a GOOS, GOARCH, go1.N, cgo, race, a feature, …? */
 bool tag_of_go(struct span tag);
 bool tag_usual(struct span tag); /* that everybody knows to be set by hand, or never: ignore, tools */
+bool tag_meant_to_run(struct span tag); /* of tests: somebody should set it */
 struct span tag_wanted(const struct constraint *x, bool negated);
 struct span platform_fold(
 	struct span word); /* the GOOS or GOARCH that it is but for capitals, in lower case; absent: none */

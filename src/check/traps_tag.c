@@ -91,7 +91,7 @@ bool tag_usual(struct span tag)
 }
 
 /* Tests that a pipeline is expected to run somewhere. */
-static bool meant_to_run(struct span tag)
+bool tag_meant_to_run(struct span tag)
 {
 	static const char *const tags[] = { "integration", "e2e", "slow", "manual" };
 
@@ -361,7 +361,7 @@ static void check_lost(struct trap_run *c, const struct use *u)
 			 span_of(u->lost->name), u->tag, count(c, u->n_lost));
 	if (u->lost_test)
 		trap_say_as(
-			c, TRAP_TEST_TAG, c->flows->tests && meant_to_run(u->tag) ? SEV_WARNING : SEV_NOTE,
+			c, TRAP_TEST_TAG, c->flows->tests && tag_meant_to_run(u->tag) ? SEV_WARNING : SEV_NOTE,
 			((struct spot){ .file = u->lost_test, .line = trap_expr_line(u->lost_test->head) }),
 			span_of(u->lost_test->name), u->tag, count(c, u->n_lost_test));
 }

@@ -71,7 +71,10 @@ static void write_json(const struct checked *c, struct buf *b)
 		finding_json(&c->report, &c->report.findings[i], &one);
 		b->bad |= one.bad;
 		buf_adds(b, i ? "," : "");
-		buf_span(b, buf_view(&one));
+		/* Of a lint it is known without a library. */
+		if (c->report.findings[i].fingerprint[0])
+			buf_addf(b, "{\"fingerprint\":\"%s\",", c->report.findings[i].fingerprint);
+		buf_span(b, span_from(buf_view(&one), c->report.findings[i].fingerprint[0] ? 1 : 0));
 	}
 	j.comma = c->report.n_findings > 0;
 	json_close(&j, ']');
@@ -174,21 +177,28 @@ static void write_text(const struct checked *c, const size_t sums[3], const stru
 		say_paint(b, t, PAINT_DIM, TR("note: ", "提示："));
 		buf_addf(b, TR("%zu notes; --notes shows them\n", "%zu 条提示；--notes 可显示\n"), sums[SEV_NOTE]);
 	}
-	write_sum(c, sums, t, b);
+	if (!c->own_sum)
+		write_sum(c, sums, t, b);
+}
+
+static int write_file(const char *path, const struct buf *text)
+{
+	struct err e = { 0 };
+
+	if (text->bad)
+		err_set(&e, ENOMEM, TR("no memory for %s", "内存不足，无法写出 %s"), path);
+	else if (file_replace(path, buf_view(text), &e) == 0)
+		return 0;
+	say_error("%s", e.msg);
+	return EXIT_OWN;
 }
 
 static int write_sarif(const struct checked *c, const char *path)
 {
 	CLEANUP(buf_free) struct buf text = { 0 };
-	struct err e = { 0 };
 
 	sarif_write(&c->report, &text);
-	if (text.bad)
-		err_set(&e, ENOMEM, TR("no memory for %s", "内存不足，无法写出 %s"), path);
-	else if (file_replace(path, buf_view(&text), &e) == 0)
-		return 0;
-	say_error("%s", e.msg);
-	return EXIT_OWN;
+	return write_file(path, &text);
 }
 
 int checked_end(struct checked *c, const struct checked_values *o)
@@ -198,12 +208,16 @@ int checked_end(struct checked *c, const struct checked_values *o)
 	struct term t;
 
 	term_open(&t, STDOUT_FILENO);
+	if (c->output)
+		t.tty = t.color = false;
 	report_redact(NULL, &c->report);
 	if (c->report.n_findings)
 		qsort(c->report.findings, c->report.n_findings, sizeof(*c->report.findings), by_place);
 	for (size_t i = 0; i < c->report.n_findings; i++)
 		sums[c->report.findings[i].severity]++;
-	if (o->json)
+	if (c->write)
+		c->write(&c->report, &text);
+	else if (o->json)
 		write_json(c, &text);
 	else
 		write_text(c, sums, &t, &text);
@@ -213,6 +227,8 @@ int checked_end(struct checked *c, const struct checked_values *o)
 	if (text.bad || c->report.lost) {
 		say_error(TR("no memory", "内存不足"));
 		status = EXIT_OWN;
+	} else if (c->output) {
+		status = write_file(c->output, &text) ? EXIT_OWN : status;
 	} else {
 		term_flush(&t, &text);
 	}

@@ -26,9 +26,12 @@ struct checked {
 	const char *fine;                          /* what is said when nothing is wrong; NULL: a sentence of the counts */
 	const char *schema;                        /* NULL: tocsin.check/1; of another one nothing is counted */
 	bool quiet;                                /* nothing wrong is not worth a line */
+	bool own_sum;                              /* text ends with the sum */
 	void (*before)(void *ctx, const struct term *t, struct buf *b);     /* for people, above the findings; may be NULL */
 	void (*json)(void *ctx, struct json_out *j);                        /* more members of the answer; may be NULL */
 	void (*text)(void *ctx, const struct term *t, struct buf *b);       /* for people, in place of the list of findings; may be NULL */
+	void (*write)(const struct report *r, struct buf *b); /* another format, in place of text and JSON; may be NULL */
+	const char *output;                                   /* the file that it goes to; NULL: standard output */
 	void *ctx;
 };
 /* Orders, cleans, prints. Frees the report. The exit status: 0, 1 (errors; warnings under strict), 125. */

@@ -5,7 +5,7 @@
 #include "cli/checked.h"
 
 /* `tocsin check`: one file a subject, check_*.c. */
-extern const struct verb verb_check_activation, verb_check_active;
+extern const struct verb verb_check, verb_check_activation, verb_check_active;
 
 /* What `check activation` has come to: the tree, read once, and what is chosen for each target. */
 struct activation {

@@ -108,7 +108,8 @@ static int call_named(const struct verb *v, size_t argc, const char **argv)
 {
 	int r = EXIT_USAGE;
 
-	if (v->subs)
+	/* A group that has work of its own does it unless one of its sub-verbs is named. */
+	if (v->subs && !(v->run && (!argc || !verb_sub(v, argv[0]))))
 		v = pick_sub(v, &argc, &argv, &r);
 	return v ? call_verb(v, argc, argv) : r;
 }

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "check/rule.h"
 #include "cli/cmd.h"
 #include "cli/markdown.h"
 #include "cli/opt.h"
@@ -36,6 +37,7 @@ static const struct {
 	{ "proc", { "processes", "进程" } },
 	{ "pipe", { "between the commands", "命令之间" } },
 	{ "act", { "source that is not in the build, the binary or the process", "没有进入构建、二进制或进程的代码" } },
+	{ "check", { "what the lint finds before anything fails", "检查在故障发生之前发现的问题" } },
 };
 /* clang-format on */
 
@@ -337,6 +339,16 @@ static void markdown_causes(struct buf *b, enum cause from, enum cause to)
 	}
 }
 
+/* "check.S02": what the rule is, and where all of it stands. */
+static void explain_rule_or_cause(struct buf *b, const struct term *t, enum cause c, const char *id)
+{
+	const struct rule *r = rule_find(cause_rule(span_of(id)));
+
+	explain_one(b, t, c);
+	if (r)
+		buf_addf(b, TR("\n  rule %s: %s; `tocsin check rules %s` explains it\n", "\n  规则 %s：%s；`tocsin check rules %s` 解释该规则\n"), r->id, tx(r->title), r->id);
+}
+
 static int run(void *values, const struct args *a)
 {
 	const struct causes_values *o = values;
@@ -361,7 +373,7 @@ static int run(void *values, const struct args *a)
 	else if (o->markdown)
 		markdown_causes(&text, from, to);
 	else if (a->n)
-		explain_one(&text, &out, from);
+		explain_rule_or_cause(&text, &out, from, a->v[0]);
 	else
 		list_all(&text, &out);
 	if (text.bad) {

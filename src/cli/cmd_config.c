@@ -86,7 +86,7 @@ static void put_value(struct buf *b, const struct config *c, enum config_id id)
 {
 	const struct config_value *v = config_get(c, id);
 
-	if (v->node && (v->list || config_keys[id].type == CONFIG_ENTRIES))
+	if (v->node && (v->list || config_keys[id].type == CONFIG_ENTRIES || config_keys[id].type == CONFIG_MAP))
 		put_node(b, v->node);
 	else if (v->text)
 		config_put_text(b, v->text);

@@ -39,15 +39,25 @@ static void comment(struct buf *b, const char *text)
 	}
 }
 
+/* "check" of "check.rules": keys that stand together below it. Absent: it stands by itself. */
+static struct span section_of(enum config_id id)
+{
+	struct span name = config_name(id);
+	size_t dot = span_chr(name, '.');
+
+	return dot == SPAN_NONE ? (struct span){ 0 } : span_head(name, dot);
+}
+
 /* "#key: example", each of its lines behind a '#': without it, it holds. */
 static void example(struct buf *b, enum config_id id)
 {
-	struct span rest = span_of(config_keys[id].example);
+	struct span rest = span_of(config_keys[id].example), section = section_of(id);
+	const char *indent = section.n ? "  " : "";
 
-	buf_addf(b, "#%.*s:%s", SPAN_ARG(config_name(id)), rest.n && rest.p[0] != '\n' ? " " : "");
+	buf_addf(b, "#%s%.*s:%s", indent, SPAN_ARG(span_from(config_name(id), section.n ? section.n + 1 : 0)), rest.n && rest.p[0] != '\n' ? " " : "");
 	while (rest.n) {
 		struct span line = span_cut(&rest, '\n');
-		buf_addf(b, "%.*s\n%s", SPAN_ARG(line), rest.n ? "#" : "");
+		buf_addf(b, "%.*s\n%s%s", SPAN_ARG(line), rest.n ? "#" : "", rest.n ? indent : "");
 	}
 }
 
@@ -63,6 +73,8 @@ static void one_key(struct buf *b, const struct project *p, enum config_id id)
 		buf_addf(&doc, TR(" (default: %s)", "（默认：%s）"), k->unset);
 	buf_adds(&doc, k->flags & CONFIG_LATER ? TR(". Not used by this version", "。此版本尚未使用") : "");
 	buf_addc(b, '\n');
+	if (section_of(id).n && (!id || !span_eq(section_of(id), section_of(id - 1))))
+		buf_addf(b, "#%.*s:\n", SPAN_ARG(section_of(id)));
 	comment(b, buf_str(&doc));
 	if (id == CFG_BASE_BRANCH && p->base_branch) {
 		buf_adds(b, "base_branch: ");

@@ -236,6 +236,9 @@ static const char *wrong_use(const struct probe_values *o, const struct args *a,
 		return TR(
 			"--serve needs a PID and --expect: tocsin probe --serve :9100 --expect expect.yaml PID",
 			"--serve 需要 PID 和 --expect：tocsin probe --serve :9100 --expect expect.yaml PID");
+	if (o->serve && (o->all || o->port || o->functions || o->against || o->checked.json || o->checked.sarif))
+		return TR("--serve answers for one PID with what --expect says, and nothing else",
+			  "--serve 只按 --expect 回答一个 PID，不能与其他选项同用");
 	if (sbom && (process || o->expect.n || o->against || o->checked.json))
 		return TR("--sbom is of a binary, and stands alone",
 			  "--sbom 只用于二进制，且不能与其他检查同用");

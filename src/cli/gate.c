@@ -96,7 +96,8 @@ static enum cause first_error(const struct report *r)
 
 static void tell_warning(struct session *s, const struct finding *f)
 {
-	const char *text = arena_printf(&s->mem, "%s: %.*s", cause_table[f->cause].id, SPAN_ARG(f->message));
+	char id[CAUSE_ID_MAX];
+	const char *text = arena_printf(&s->mem, "%s: %.*s", finding_cause_id(f, id), SPAN_ARG(f->message));
 
 	if (text)
 		session_note(s, text);

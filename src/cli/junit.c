@@ -96,7 +96,7 @@ static void xml(struct buf *b, struct span s, bool attribute)
 	}
 }
 
-static void attribute(struct buf *b, const char *name, struct span value)
+void xml_attribute(struct buf *b, const char *name, struct span value)
 {
 	buf_addf(b, " %s=\"", name);
 	xml(b, value, true);
@@ -221,8 +221,8 @@ static struct suite *suite_get(struct junit *j, struct span name)
 static void case_begin(struct suite *s, struct span test, double seconds)
 {
 	buf_adds(&s->cases, "<testcase");
-	attribute(&s->cases, "classname", (struct span){ s->name, s->n });
-	attribute(&s->cases, "name", test);
+	xml_attribute(&s->cases, "classname", (struct span){ s->name, s->n });
+	xml_attribute(&s->cases, "name", test);
 	buf_addf(&s->cases, " time=\"%.3f\"", seconds > 0 && seconds < 1e9 ? seconds : 0.0);
 	s->tests++;
 }
@@ -250,8 +250,8 @@ static struct span first_said(struct span text)
 static void problem(struct suite *s, const char *element, struct span message, struct span text)
 {
 	buf_addf(&s->cases, "<%s", element);
-	attribute(&s->cases, "message", message);
-	attribute(&s->cases, "type", (struct span){ 0 });
+	xml_attribute(&s->cases, "message", message);
+	xml_attribute(&s->cases, "type", (struct span){ 0 });
 	buf_addc(&s->cases, '>');
 	xml(&s->cases, text, false);
 	buf_addf(&s->cases, "</%s>", element);
@@ -339,8 +339,8 @@ static void add_try(struct suite *s, const char *element, const struct shot *t)
 	struct span text = { t->text, t->n }, said = first_said(text);
 
 	buf_addf(&s->cases, "<%s", element);
-	attribute(&s->cases, "message", said.n ? said : span_of(TR("failed", "失败")));
-	attribute(&s->cases, "type", (struct span){ 0 });
+	xml_attribute(&s->cases, "message", said.n ? said : span_of(TR("failed", "失败")));
+	xml_attribute(&s->cases, "type", (struct span){ 0 });
 	buf_adds(&s->cases, "><stackTrace>");
 	xml(&s->cases, said, false);
 	buf_adds(&s->cases, "</stackTrace>");
@@ -402,7 +402,7 @@ static void test_end(struct junit *j, struct suite *s, const struct notice *n)
 	if (n->result == RESULT_SKIP) {
 		s->skipped++;
 		buf_adds(&s->cases, "<skipped");
-		attribute(&s->cases, "message", said);
+		xml_attribute(&s->cases, "message", said);
 		buf_adds(&s->cases, "/>");
 	} else if (n->result == RESULT_FAIL) {
 		failure(s, n->text);
@@ -559,7 +559,8 @@ void junit_report(struct junit *j, const struct report *r)
 		struct suite *s = suite_get(j, S("tocsin"));
 		if (!s)
 			return;
-		case_begin(s, span_of(cause_table[f->cause].id), 0);
+		char id[CAUSE_ID_MAX];
+		case_begin(s, span_of(finding_cause_id(f, id)), 0);
 		buf_addc(&s->cases, '>');
 		s->errors++;
 		problem(s, "error", f->message.n ? f->message : span_of(tx(cause_table[f->cause].mean)),
@@ -592,7 +593,7 @@ static void copy_blocks(struct junit *j, const struct suite *s, struct file_out 
 static void suite_head(struct buf *b, const char *element, struct span name, const struct suite *s)
 {
 	buf_addf(b, "<%s", element);
-	attribute(b, "name", name);
+	xml_attribute(b, "name", name);
 	buf_addf(b, " tests=\"%lld\" failures=\"%lld\" errors=\"%lld\" skipped=\"%lld\" time=\"%.3f\"",
 		 (long long)s->tests, (long long)s->failures, (long long)s->errors, (long long)s->skipped,
 		 s->seconds);
@@ -627,11 +628,11 @@ static void write_suites(struct junit *j, struct file_out *to, char *room)
 		if (!s->tests && j->round) /* of an attempt that was tried again */
 			continue;
 		suite_head(&b, "testsuite", (struct span){ s->name, s->n }, s);
-		attribute(&b, "timestamp", span_of(when));
+		xml_attribute(&b, "timestamp", span_of(when));
 		buf_adds(&b, ">\n");
 		if (j->go_version[0]) {
 			buf_adds(&b, "<properties><property name=\"go.version\"");
-			attribute(&b, "value", span_of(j->go_version));
+			xml_attribute(&b, "value", span_of(j->go_version));
 			buf_adds(&b, "/></properties>\n");
 		}
 		j->failed = b.bad ? -ENOMEM : file_put(to, buf_view(&b));

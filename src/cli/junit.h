@@ -19,4 +19,6 @@ void junit_notice(struct junit *j, const struct notice *n); /* NULL is fine */
 void junit_report(struct junit *j, const struct report *r);
 /* Writes the file, atomically. NULL is fine. */
 int junit_close(struct junit *j, struct err *e);
+/* NAME="value" with a blank before it: made safe, without secrets, fit for XML. */
+void xml_attribute(struct buf *b, const char *name, struct span value);
 #endif

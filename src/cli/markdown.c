@@ -45,9 +45,11 @@ void md_block(struct buf *b, struct span s)
 
 static void finding(const struct finding *f, struct buf *b)
 {
-	const char *own = tx(cause_table[f->cause].advice);
+	const char *own = tx(cause_table[f->cause].advice), *id;
+	char mem[CAUSE_ID_MAX];
 
-	buf_addf(b, "\n### %s", cause_table[f->cause].id ? cause_table[f->cause].id : "");
+	id = finding_cause_id(f, mem);
+	buf_addf(b, "\n### %s", id ? id : "");
 	if (f->test.n) {
 		buf_addc(b, ' ');
 		md_text(b, f->test);

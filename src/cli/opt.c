@@ -185,6 +185,14 @@ static int set_word(const struct opt *o, int *to, const char *value, struct err 
 	return bad_word(o, value, e);
 }
 
+static int set_maybe_word(const struct opt *o, int64_t *to, const char *value, struct err *e)
+{
+	int word = 0, r = set_word(o, &word, value, e);
+
+	*to = word;
+	return r;
+}
+
 static int set_value(struct slot s, const char *value, struct err *e)
 {
 	void *to = s.base + s.o->at;
@@ -201,7 +209,7 @@ static int set_value(struct slot s, const char *value, struct err *e)
 		return 0;
 	case OPT_DURATION: return set_duration(s.o, to, value, e);
 	case OPT_INT:
-	case OPT_MAYBE: return set_number(s.o, to, value, e);
+	case OPT_MAYBE: return s.o->words ? set_maybe_word(s.o, to, value, e) : set_number(s.o, to, value, e);
 	case OPT_WORD: return set_word(s.o, to, value, e);
 	case OPT_LIST: return opt_list_push(to, value, e);
 	case OPT_CSV: return csv_push(to, value, s.o, e);

@@ -18,7 +18,7 @@ enum opt_type {
 	OPT_WORD,     /* int: index in words */
 	OPT_LIST,     /* struct opt_list, may be repeated */
 	OPT_CSV,      /* struct opt_list, may be repeated, commas separate */
-	OPT_MAYBE,    /* int64_t: --name is `lone`, --name=N is N */
+	OPT_MAYBE,    /* int64_t: --name is `lone`, --name=N is N; with words, the index of the word */
 };
 
 struct opt_list {
@@ -71,7 +71,7 @@ struct verb {
 	const struct opt_table *tables; /* of its own, in the help */
 	size_t n_tables;
 	const struct opt_later *later; /* ends with a name of NULL */
-	const struct verb *const *subs; /* NULL-terminated: it is a group, and has no options and no run of its own */
+	const struct verb *const *subs; /* NULL-terminated: it is a group; with a run of its own that is called when none of them is named */
 	int (*run)(void *values, const struct args *a);
 };
 

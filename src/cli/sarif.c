@@ -3,8 +3,11 @@
 #include <stdio.h>
 
 #include "base/json.h"
+#include "base/arena.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "base/time.h"
+#include "check/rule.h"
 
 #define SCHEMA "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
 
@@ -17,11 +20,13 @@ struct result {
 	const struct place *places;
 	size_t n_places;
 	int line, column;
+	int end_line, end_column; /* 0: not known */
+	char line_hash[32]; /* of the text of its line, for services that follow it by that; "": not known */
 	int64_t count; /* 0: not known */
 };
 
 struct rules {
-	struct span ids[CAUSE_COUNT + 64];
+	struct span ids[CAUSE_COUNT + 256];
 	size_t n;
 };
 
@@ -29,6 +34,7 @@ struct sarif {
 	struct json_out j;
 	struct rules rules;
 	const char *dir; /* that files are relative to, below the source root; NULL: the root */
+	struct arena mem;
 };
 
 static void put(struct json_out *j, const char *key, const char *value)
@@ -91,14 +97,44 @@ static const char *level(enum severity s)
 	return s == SEV_ERROR ? "error" : s == SEV_WARNING ? "warning" : "note";
 }
 
+/* A lint rule's own row. */
+static void put_lint_rule(struct json_out *j, const struct rule *r)
+{
+	CLEANUP(buf_free) struct buf help = { 0 };
+
+	put(j, "name", r->id);
+	put_text(j, "shortDescription", span_of(tx(r->title)));
+	put_text(j, "fullDescription", span_of(tx(r->why)));
+	buf_addf(&help, "%s\n\n%s\n\n", tx(r->why), tx(r->advice));
+	buf_addf(&help, TR("`tocsin check rules %s` shows examples.", "`tocsin check rules %s` 可查看示例。"), r->id);
+	open_obj(j, "help");
+	put(j, "text", buf_str(&help));
+	put(j, "markdown", buf_str(&help));
+	json_close(j, '}');
+	open_obj(j, "defaultConfiguration");
+	json_member_bool(j, "enabled", r->on);
+	put(j, "level", level(r->severity));
+	json_close(j, '}');
+	open_obj(j, "properties");
+	open_list(j, "tags");
+	for (unsigned i = 0; *rule_language_word(1u << i); i++)
+		if (r->languages & 1u << i)
+			json_strz(j, rule_language_word(1u << i));
+	json_close(j, ']');
+	json_close(j, '}');
+}
+
 static void put_rule(struct json_out *j, struct span id)
 {
 	const struct cause_info *c = &cause_table[cause_by_id(id)];
+	const struct rule *r = rule_find(cause_rule(id));
 
 	json_open(j, '{');
 	json_key(j, "id");
 	json_str(j, id);
-	if (c->id) {
+	if (r) {
+		put_lint_rule(j, r);
+	} else if (c->id) {
 		put_text(j, "shortDescription", span_of(tx(c->mean)));
 		if (c->advice.en)
 			put_text(j, "help", span_of(tx(c->advice)));
@@ -150,7 +186,7 @@ static void add_uri(struct buf *b, struct span path)
 	}
 }
 
-static void put_physical(struct sarif *s, struct span file, int line, int column)
+static void put_physical(struct sarif *s, struct span file, const struct result *at)
 {
 	CLEANUP(buf_free) struct buf path = { 0 };
 	CLEANUP(buf_free) struct buf uri = { 0 };
@@ -171,11 +207,15 @@ static void put_physical(struct sarif *s, struct span file, int line, int column
 	if (!absolute)
 		put(j, "uriBaseId", "SRCROOT");
 	json_close(j, '}');
-	if (line > 0) {
+	if (at && at->line > 0) {
 		open_obj(j, "region");
-		put_int(j, "startLine", line);
-		if (column > 0)
-			put_int(j, "startColumn", column);
+		put_int(j, "startLine", at->line);
+		if (at->column > 0)
+			put_int(j, "startColumn", at->column);
+		if (at->end_line > 0) {
+			put_int(j, "endLine", at->end_line);
+			put_int(j, "endColumn", at->end_column);
+		}
 		json_close(j, '}');
 	}
 	json_close(j, '}');
@@ -202,14 +242,14 @@ static void put_logical(struct sarif *s, struct span package, struct span test)
 	json_close(j, ']');
 }
 
-static void put_place(struct sarif *s, struct span file, int line, int column, struct span package, struct span test)
+static void put_place(struct sarif *s, const struct result *r)
 {
-	if (!file.n && !package.n && !test.n)
+	if (!r->file.n && !r->package.n && !r->test.n)
 		return;
 	json_open(&s->j, '{');
-	if (file.n)
-		put_physical(s, file, line, column);
-	put_logical(s, package, test);
+	if (r->file.n)
+		put_physical(s, r->file, r);
+	put_logical(s, r->package, r->test);
 	json_close(&s->j, '}');
 }
 
@@ -220,7 +260,7 @@ static void put_places(struct sarif *s, const struct result *r)
 	int id = 0;
 
 	open_list(j, "locations");
-	put_place(s, r->file, r->line, r->column, r->package, r->test);
+	put_place(s, r);
 	json_close(j, ']');
 	if (r->n_places < 2)
 		return;
@@ -232,7 +272,7 @@ static void put_places(struct sarif *s, const struct result *r)
 		json_open(j, '{');
 		put_int(j, "id", id++);
 		if (p->file.n)
-			put_physical(s, p->file, p->line, 0);
+			put_physical(s, p->file, &(struct result){ .line = p->line });
 		put_logical(s, p->package, (struct span){ 0 });
 		json_close(j, '}');
 	}
@@ -264,9 +304,11 @@ static void put_result(struct sarif *s, const struct result *r)
 	put(j, "level", level(r->severity));
 	put_text(j, "message", r->message);
 	put_places(s, r);
-	if (r->fingerprint.n) {
+	if (r->fingerprint.n || *r->line_hash) {
 		open_obj(j, "partialFingerprints");
 		put_span(j, "tocsin/v1", r->fingerprint);
+		if (*r->line_hash)
+			put(j, "primaryLocationLineHash", r->line_hash);
 		json_close(j, '}');
 	}
 	if (r->baseline)
@@ -320,19 +362,32 @@ static const char *baseline_of(const struct fault_ref *f)
 	return !strcmp(f->state, "new") || !strcmp(f->state, "regressed") ? "new" : "unchanged";
 }
 
-static struct result of_finding(const struct finding *f)
+static struct span id_of(struct sarif *s, const struct finding *f)
+{
+	char mem[CAUSE_ID_MAX];
+	const char *id = finding_cause_id(f, mem);
+	struct span kept = id == mem ? arena_span(&s->mem, span_of(id)) : span_of(id);
+
+	s->j.to->bad |= id && !kept.p;
+	return kept;
+}
+
+static struct result of_finding(struct sarif *s, const struct finding *f)
 {
 	const char *mean = tx(cause_table[f->cause].mean);
+	bool wide = f->wide > 0;
 
 	return (struct result){
-		.cause = span_of(cause_table[f->cause].id),
+		.cause = id_of(s, f),
+		.end_line = wide ? f->end_line : 0,
+		.end_column = f->end_wide,
 		.message = f->message.n ? f->message : span_of(mean),
 		.excerpt = f->excerpt,
 		.package = f->package,
 		.test = f->test,
 		.file = f->file,
 		.line = f->line,
-		.column = f->column,
+		.column = wide ? f->wide : f->column,
 		.severity = f->severity,
 		.fingerprint = span_of(f->fingerprint),
 		.baseline = baseline_of(&f->fault),
@@ -371,21 +426,50 @@ static void put_invocation(struct json_out *j, const struct report *r)
 	json_close(j, ']');
 }
 
+static bool same_line(const struct finding *a, const struct finding *b)
+{
+	return a->rule && b->rule && !strcmp(a->rule, b->rule) && span_eq(a->file, b->file) && span_eq(span_trim(a->excerpt), span_trim(b->excerpt));
+}
+
+/* The rule and the text of the line, and which of the equal ones of its file it is: as it stays when lines move. */
+static void line_hash(const struct report *r, size_t at, struct result *ret)
+{
+	const struct finding *f = &r->findings[at];
+	unsigned char sum[SHA256_SIZE];
+	struct sha256 s;
+	char hex[2 * SHA256_SIZE + 1];
+	int nth = 1;
+
+	if (f->cause != CAUSE_CHECK_RULE || !f->rule || !f->excerpt.n)
+		return;
+	for (size_t i = at; i > 0 && at - i < 200; i--)
+		nth += same_line(&r->findings[i - 1], f);
+	sha256_begin(&s);
+	sha256_more(&s, span_of(f->rule));
+	sha256_more(&s, span_trim(f->excerpt));
+	sha256_end(&s, sum);
+	hex_lower(sum, sizeof(sum), hex);
+	snprintf(ret->line_hash, sizeof(ret->line_hash), "%.16s:%d", hex, nth);
+}
+
 void sarif_write(const struct report *r, struct buf *ret)
 {
 	struct sarif s = { .j = { .to = ret }, .dir = r->cwd };
 
 	for (size_t i = 0; i < r->n_findings; i++)
-		rule_index(&s.rules, span_of(cause_table[r->findings[i].cause].id), true);
+		rule_index(&s.rules, id_of(&s, &r->findings[i]), true);
 	begin(&s);
+	put(&s.j, "columnKind", "utf16CodeUnits");
 	put_invocation(&s.j, r);
 	open_list(&s.j, "results");
 	for (size_t i = 0; i < r->n_findings; i++) {
-		struct result one = of_finding(&r->findings[i]);
+		struct result one = of_finding(&s, &r->findings[i]);
+		line_hash(r, i, &one);
 		put_result(&s, &one);
 	}
 	json_close(&s.j, ']');
 	end(&s);
+	arena_free(&s.mem);
 }
 
 static struct result of_fault(const struct fault *f, const struct finding *last, char id[32])

@@ -210,12 +210,14 @@ static void also(struct block *k, const struct finding *f)
 {
 	CLEANUP(buf_free) struct buf text = { 0 };
 	CLEANUP(buf_free) struct buf where = { 0 };
+	char mem[CAUSE_ID_MAX];
+	const char *id = finding_cause_id(f, mem);
 
 	buf_addf(&text, "%s%s",
 		 f->severity == SEV_ERROR     ? ""
 		 : f->severity == SEV_WARNING ? TR("warning ", "警告 ")
 					      : TR("note ", "提示 "),
-		 cause_table[f->cause].id ? cause_table[f->cause].id : "");
+		 id ? id : "");
 	place_text(f, &where);
 	if (where.len)
 		buf_addf(&text, " %s", buf_str(&where));

@@ -1,51 +1,26 @@
-#include <stdio.h>
-
 #include "base/mem.h"
-#include "base/text.h"
+#include "cli/github.h"
 #include "cli/view.h"
 
 #define ANNOTATIONS_MAX 50
-
-/* The data of a workflow command: on one line, with its percent escapes. */
-static void escape(struct buf *b, struct span s, bool property)
-{
-	CLEANUP(buf_free) struct buf clean = { 0 };
-
-	text_clean(s, true, &clean);
-	for (size_t i = 0; i < clean.len; i++) {
-		char c = clean.p[i];
-		if (c == '%' || c == '\r' || c == '\n' || (property && (c == ':' || c == ',')))
-			buf_addf(b, "%%%02X", (unsigned char)c);
-		else
-			buf_addc(b, c);
-	}
-}
-
-static void property(struct buf *b, const char *name, struct span value)
-{
-	if (!value.n)
-		return;
-	buf_addf(b, "%s%s=", b->p[b->len - 1] == ' ' ? "" : ",", name);
-	escape(b, value, true);
-}
 
 static void annotate(struct view *v, const struct finding *f)
 {
 	static const char *const words[] = { "notice", "warning", "error" };
 	CLEANUP(buf_free) struct buf title = { 0 };
-	char line[16];
+	char mem[CAUSE_ID_MAX];
 
 	buf_addf(&v->text, "::%s ", words[f->severity]);
-	property(&v->text, "file", f->file);
-	snprintf(line, sizeof(line), "%d", f->line);
-	if (f->file.n && f->line > 0)
-		property(&v->text, "line", span_of(line));
-	buf_addf(&title, "%s", cause_table[f->cause].id ? cause_table[f->cause].id : "tocsin");
+	github_property(&v->text, "file", f->file);
+	if (f->file.n)
+		github_number(&v->text, "line", f->line);
+	const char *id = finding_cause_id(f, mem);
+	buf_addf(&title, "%s", id ? id : "tocsin");
 	if (f->test.n)
 		buf_addf(&title, " %.*s", SPAN_ARG(f->test));
-	property(&v->text, "title", buf_view(&title));
+	github_property(&v->text, "title", buf_view(&title));
 	buf_adds(&v->text, "::");
-	escape(&v->text, f->message.n ? f->message : span_of(tx(cause_table[f->cause].mean)), false);
+	github_text(&v->text, f->message.n ? f->message : span_of(tx(cause_table[f->cause].mean)));
 	buf_addc(&v->text, '\n');
 }
 
@@ -58,7 +33,7 @@ static void group(struct view *v, const struct notice *n)
 		return;
 	buf_addf(&title, "%s %.*s %.*s", TR("FAIL", "失败"), SPAN_ARG(n->package), SPAN_ARG(n->test));
 	buf_adds(&v->text, "::group::");
-	escape(&v->text, buf_view(&title), false);
+	github_text(&v->text, buf_view(&title));
 	view_seconds(&v->text, n->seconds);
 	buf_addc(&v->text, '\n');
 	say_lines(&v->text, buf_view(&text), 0, 0);

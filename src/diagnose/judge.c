@@ -144,6 +144,7 @@ void judge_inner(struct judge *j, const struct finding *f)
 		.package = arena_span(&j->mem, f->package), .test = arena_span(&j->mem, f->test),
 		.file = arena_span(&j->mem, f->file), .message = arena_span(&j->mem, f->message),
 		.excerpt = arena_span(&j->mem, f->excerpt), .advice = arena_span(&j->mem, f->advice),
+		.rule = arena_span(&j->mem, span_of(f->rule)).p,
 	};
 }
 

@@ -279,8 +279,19 @@ static void doubt_words(struct judge *j)
 
 static bool is_same(const struct finding *a, const struct finding *b)
 {
-	return a->cause == b->cause && span_eq(a->package, b->package) && span_eq(a->test, b->test) &&
+	return a->cause == b->cause && span_eq(span_of(a->rule), span_of(b->rule)) && span_eq(a->package, b->package) && span_eq(a->test, b->test) &&
 	       ((span_eq(a->file, b->file) && a->line == b->line) || span_eq(a->message, b->message));
+}
+
+/* "main.go:4:2: error [R01] …" looks like a compiler's line, and is what a lint told besides. */
+static struct jfinding *retold(struct judge *j, const struct finding *told)
+{
+	for (size_t i = 0; told->cause == CAUSE_CHECK_RULE && i < j->n_findings; i++) {
+		const struct finding *f = &j->findings[i].f;
+		if (f->cause != told->cause && f->line == told->line && span_eq(f->file, told->file) && span_find(f->message, span_head(told->message, 80)) != SPAN_NONE)
+			return &j->findings[i];
+	}
+	return NULL;
 }
 
 /* What an inner run found is evidence of ours; its text may have told it already. */
@@ -291,14 +302,16 @@ static void add_inner(struct judge *j)
 		bool known = false;
 		for (size_t k = 0; k < j->n_findings && !known; k++)
 			known = is_same(&j->findings[k].f, told);
-		struct jfinding *f = known ? NULL : finding_new(j, told->cause, true);
+		struct jfinding *f = known ? NULL : retold(j, told);
+		if (!known && !f)
+			f = finding_new(j, told->cause, true);
 		if (!f)
 			continue;
 		int64_t order = f->f.order;
 		const char *classes = f->f.classes;
 		f->f = *told;
 		f->f.order = order;
-		f->f.classes = classes;
+		f->f.classes = told->cause == CAUSE_CHECK_RULE ? cause_table[told->cause].classes : classes;
 		f->from_test = told->test.n > 0;
 	}
 }

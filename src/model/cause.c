@@ -32,7 +32,20 @@ enum cause cause_by_id(struct span id)
 		if (span_eq(span_of(cause_table[c].id), id))
 			return (enum cause)c;
 	}
-	return CAUSE_NONE;
+	return cause_rule(id).n ? CAUSE_CHECK_RULE : CAUSE_NONE;
+}
+
+struct span cause_rule(struct span id)
+{
+	struct span rule = id;
+
+	if (!span_skip(&rule, S("check.")) || rule.n != 3 || rule.p[0] < 'A' || rule.p[0] > 'Z')
+		return (struct span){ 0 };
+	for (size_t i = 1; i < rule.n; i++) {
+		if (rule.p[i] < '0' || rule.p[i] > '9')
+			return (struct span){ 0 };
+	}
+	return rule;
 }
 
 const char *class_word(char letter)

@@ -51,6 +51,8 @@ extern const struct cause_match cause_matches[];
 extern const size_t cause_match_count;
 
 enum cause cause_by_id(struct span id); /* CAUSE_NONE: unknown */
+/* "S02" of "check.S02": the lint rule that a cause names; absent: it names none. */
+struct span cause_rule(struct span id);
 /* The word of a class letter: 'T' "transient", 'M' "mirror", 'C' "config", 'R' "resource", 'P' "permanent", 'S' "security". */
 const char *class_word(char letter);
 char class_letter(struct span word); /* 0: unknown */

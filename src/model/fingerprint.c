@@ -29,6 +29,7 @@ enum kind {
 	KIND_VET,     /* file, what vet said: newer releases do not name the package */
 	KIND_MODULE,  /* what go said: it names the module */
 	KIND_SOURCE,  /* package, file, what was said */
+	KIND_RULE,    /* file and the text of the line: the rule stands in the cause */
 	KIND_PROCESS, /* package where known, else the command; the signal */
 	KIND_COMMAND, /* the command */
 	KIND_RESOURCE, /* package and test, else the command: who ran into the wall first is chance */
@@ -57,7 +58,7 @@ static const unsigned char kinds[CAUSE_COUNT] = {
 	[CAUSE_MOD_MISSING_SUM] = KIND_MODULE, [CAUSE_MOD_VENDOR] = KIND_MODULE, [CAUSE_MOD_WORK] = KIND_MODULE,
 	[CAUSE_MOD_VCS] = KIND_MODULE, [CAUSE_MOD_UPDATE] = KIND_MODULE, [CAUSE_MOD_CACHE_MISSING] = KIND_MODULE,
 	[CAUSE_MOD_CACHE_MODIFIED] = KIND_MODULE, [CAUSE_MOD_SIGNATURE] = KIND_MODULE, [CAUSE_MOD_ENV] = KIND_MODULE,
-	[CAUSE_ACT_EXCLUDED] = KIND_SOURCE, [CAUSE_ACT_TRAP] = KIND_SOURCE, [CAUSE_ACT_DIRECTIVE] = KIND_SOURCE,
+	[CAUSE_ACT_EXCLUDED] = KIND_SOURCE, [CAUSE_ACT_TRAP] = KIND_SOURCE, [CAUSE_CHECK_RULE] = KIND_RULE, [CAUSE_ACT_DIRECTIVE] = KIND_SOURCE,
 	[CAUSE_ACT_TAG] = KIND_SOURCE, [CAUSE_ACT_EMBED] = KIND_SOURCE, [CAUSE_ACT_LDFLAGS] = KIND_SOURCE,
 	[CAUSE_ACT_UNREGISTERED] = KIND_SOURCE,
 	[CAUSE_ACT_NOT_LINKED] = KIND_MODULE, [CAUSE_ACT_MISMATCH] = KIND_MODULE, [CAUSE_ACT_STALE_PROCESS] = KIND_MODULE,
@@ -605,6 +606,10 @@ static void put_kind(struct facts *x, enum kind kind)
 			fact_name(x, "file", x->f->file);
 		put_message(x, MASK_STRICT);
 		break;
+	case KIND_RULE:
+		fact_name(x, "file", x->f->file);
+		fact(x, "line", span_head(span_trim(span_head(x->f->excerpt, span_chr(x->f->excerpt, '\n'))), VALUE_MAX));
+		break;
 	case KIND_VET:
 		fact_name(x, "file", path_base(x->f->file));
 		put_message(x, MASK_STRICT);
@@ -634,7 +639,8 @@ static void put_kind(struct facts *x, enum kind kind)
 void fingerprint_text(const struct report *r, const struct finding *f, struct buf *ret)
 {
 	struct facts x = { .r = r, .f = f, .to = ret };
-	const char *id = f->cause < CAUSE_COUNT ? cause_table[f->cause].id : NULL;
+	char mem[CAUSE_ID_MAX];
+	const char *id = finding_cause_id(f, mem);
 
 	buf_adds(ret, "tocsin fingerprint 1\n");
 	fact(&x, "cause", span_of(id ? id : "none"));

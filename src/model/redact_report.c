@@ -82,6 +82,8 @@ static void redact_finding(struct pass *p, struct finding *f)
 		redact_span(p, &f->places[i].package);
 		redact_span(p, &f->places[i].file);
 	}
+	for (size_t i = 0; i < f->n_edits; i++)
+		redact_span(p, &f->edits[i].text);
 	redact_argv(p, &f->command);
 	redact_list(p, &f->owners);
 	redact_string(p, &f->fault.said);

@@ -314,11 +314,42 @@ static void put_fault(struct json_out *j, const struct fault_ref *t)
 	json_close(j, '}');
 }
 
+const char *finding_cause_id(const struct finding *f, char mem[CAUSE_ID_MAX])
+{
+	const char *id = f->cause < CAUSE_COUNT ? cause_table[f->cause].id : NULL;
+
+	if (f->cause != CAUSE_CHECK_RULE || !f->rule)
+		return id;
+	snprintf(mem, CAUSE_ID_MAX, "%s.%s", id, f->rule);
+	return mem;
+}
+
+static void put_fix(struct json_out *j, const struct finding *f)
+{
+	json_member_open(j, "fix", '{');
+	json_member_bool(j, "safe", f->edits_safe);
+	json_member_open(j, "edits", '[');
+	for (size_t i = 0; i < f->n_edits; i++) {
+		const struct edit *e = &f->edits[i];
+		json_open(j, '{');
+		put_count(j, "line", e->line);
+		put_count(j, "column", e->column);
+		put_count(j, "end_line", e->end_line);
+		put_count(j, "end_column", e->end_column);
+		json_member_str(j, "text", e->text);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+	json_close(j, '}');
+}
+
 /* whole: with what the library says of it */
 static void put_finding(struct json_out *j, const struct finding *f, bool whole)
 {
+	char id[CAUSE_ID_MAX];
+
 	json_open(j, '{');
-	json_member_strz(j, "cause", cause_table[f->cause].id);
+	json_member_strz(j, "cause", finding_cause_id(f, id));
 	if (f->rule)
 		json_member_strz(j, "rule", f->rule);
 	json_member_strz(j, "severity", severity_word(f->severity));
@@ -329,6 +360,10 @@ static void put_finding(struct json_out *j, const struct finding *f, bool whole)
 	json_member_str(j, "file", f->file);
 	put_line(j, f->line);
 	put_count(j, "column", f->column > 0 ? f->column : -1);
+	if (f->end_line > 0) {
+		put_count(j, "end_line", f->end_line);
+		put_count(j, "end_column", f->end_column);
+	}
 	json_member_str(j, "message", f->message);
 	json_member_str(j, "excerpt", f->excerpt);
 	json_key(j, "classes");
@@ -342,6 +377,8 @@ static void put_finding(struct json_out *j, const struct finding *f, bool whole)
 		put_count(j, "count", f->count);
 	if (f->snapshot)
 		json_member_strz(j, "snapshot", f->snapshot);
+	if (f->n_edits)
+		put_fix(j, f);
 	if (whole) {
 		put_list(j, "owners", &f->owners);
 		put_fault(j, &f->fault);

@@ -82,6 +82,11 @@ struct fault_ref { /* the known fault that a finding is */
 	const char *said;  /* a sentence on it, for the verdict; NULL: none; not part of the JSON */
 };
 
+struct edit { /* of a fix: what stands there becomes text */
+	int line, column, end_line, end_column; /* bytes, from 1; the end is behind the last one */
+	struct span text;
+};
+
 struct finding {
 	enum cause cause;
 	enum severity severity;
@@ -99,6 +104,11 @@ struct finding {
 	struct fault_ref fault;
 	int64_t count;                 /* how often it was seen in this run; 0: that was not counted */
 	const char *snapshot;          /* the folder with what was kept of that moment; NULL: none */
+	int end_line, end_column;      /* behind the last byte; 0: not known */
+	int wide, end_wide;            /* the columns in UTF-16 code units; 0: not known */
+	struct edit *edits;            /* what would mend it */
+	size_t n_edits;
+	bool edits_safe;
 };
 
 struct attempt {
@@ -222,6 +232,9 @@ struct report {
 	bool tree_known;
 };
 
+#define CAUSE_ID_MAX 40
+/* The id of its cause; of a lint rule with the rule in it: "check.S02". NULL: it has none. mem may be what is given back. */
+const char *finding_cause_id(const struct finding *f, char mem[CAUSE_ID_MAX]);
 bool list_add(struct arena *mem, struct list *l, const char *text); /* text is kept, not copied; no duplicates; NULL is not added */
 struct finding *report_add(struct report *r); /* a zeroed one; NULL: no memory. Pointers into findings move */
 /*

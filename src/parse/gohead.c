@@ -1076,3 +1076,19 @@ int gohead_read(struct span text, bool whole, enum gohead_kind kind, struct aren
 	int r = kind == GOHEAD_GO ? read_go(&h, whole) : read_other(&h, whole);
 	return h.no_memory ? -ENOMEM : r;
 }
+
+int gohead_expr(const struct gohead *h, struct arena *mem, const struct constraint **ret)
+{
+	*ret = h->build.text.p ? h->build.expr : NULL;
+	for (size_t i = 0; i < h->n_old && !h->build.text.p; i++) {
+		if (!h->old[i].expr)
+			continue;
+		struct constraint *both = *ret ? arena_alloc(mem, sizeof(*both)) : NULL;
+		if (*ret && !both)
+			return -ENOMEM;
+		if (both)
+			*both = (struct constraint){ .op = CONSTRAINT_AND, .x = *ret, .y = h->old[i].expr };
+		*ret = both ? both : h->old[i].expr;
+	}
+	return 0;
+}

@@ -59,6 +59,8 @@ enum { GOHEAD_MORE = 1 };
  * -ENOMEM.
  */
 int gohead_read(struct span text, bool whole, enum gohead_kind kind, struct arena *mem, struct gohead *ret);
+/* The file's expression: of //go:build, else its +build lines ANDed; NULL: none. -ENOMEM */
+int gohead_expr(const struct gohead *h, struct arena *mem, const struct constraint **ret);
 
 /*
  * Comments of the whole file that are directives or look like it: "//go:…", "// go:…", "//GO:…", "//+build", "//export", "//line",

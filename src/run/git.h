@@ -70,6 +70,13 @@ const char *git_last_change(const char *top, const char *file, struct arena *mem
 typedef int git_added_fn(void *ctx, struct span path /* relative to top */, int64_t at /* of the committer, wall */);
 int git_added(const char *top, const char *folder, git_added_fn *fn, void *ctx, struct err *e);
 
+/*
+ * The lines of the working tree that are not as in the commit which rev and HEAD have in common, files that git does not know included.
+ * fn returns 0, or an error that ends it. At most 30 s.
+ */
+typedef int git_changed_fn(void *ctx, struct span path /* relative to top */, int from, int to);
+int git_changed(const char *top, const char *rev, git_changed_fn *fn, void *ctx, struct err *e);
+
 /* Without user, password and query. s itself when it has none. Absent: no memory. */
 struct span git_public_url(struct arena *mem, struct span s);
 /* The first value of section.[sub.]key in the text of a configuration; sub may be NULL. NULL: none. */

@@ -51,6 +51,7 @@ void inner_take(struct inner *in, const struct shim_msg *m, const char *text)
 	if (!f)
 		return;
 	f->cause = c;
+	f->rule = arena_span(&in->mem, cause_rule(span_of(word[WORD_CAUSE]))).p;
 	f->severity = *word[WORD_SEVERITY] == 'e' ? SEV_ERROR : *word[WORD_SEVERITY] == 'w' ? SEV_WARNING : SEV_NOTE;
 	f->package = word_keep(&in->mem, word[WORD_PACKAGE]);
 	f->test = word_keep(&in->mem, word[WORD_TEST]);
@@ -71,6 +72,7 @@ bool inner_give(const struct inner *in, struct report *r)
 		struct span *texts[] = { &f->package, &f->test, &f->file, &f->message, &f->excerpt, &f->advice };
 		for (size_t k = 0; k < ARRAY_LEN(texts); k++)
 			*texts[k] = texts[k]->p ? arena_span(&r->mem, *texts[k]) : *texts[k];
+		f->rule = arena_span(&r->mem, span_of(f->rule)).p;
 	}
 	if (in->dropped)
 		list_add(&r->mem, &r->limits, arena_printf(&r->mem,
@@ -99,10 +101,11 @@ static void finding_put(struct shim_packet *p, const struct finding *f)
 {
 	static const char *const severities[] = { [SEV_ERROR] = "error", [SEV_WARNING] = "warning", [SEV_NOTE] = "note" };
 	CLEANUP(buf_free) struct buf line = { 0 };
+	char id[CAUSE_ID_MAX];
 
 	buf_addf(&line, "%d", f->line);
 	shim_packet_start(p, SHIM_FINDING);
-	shim_packet_word(p, cause_table[f->cause].id);
+	shim_packet_word(p, finding_cause_id(f, id));
 	shim_packet_word(p, severities[f->severity]);
 	word_put(p, f->package, TEXT_TOLD);
 	word_put(p, f->test, TEXT_TOLD);

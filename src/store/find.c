@@ -58,7 +58,8 @@ static void add_finding(struct buf *b, const struct finding *f)
 
 void fault_text_first(const struct finding *f, struct span title, const char *owner, const char *project, struct buf *ret)
 {
-	const struct span fields[] = { title, span_of(cause_table[f->cause].id), f->package, f->test, f->file, span_of(owner), span_of(project) };
+	char cause[CAUSE_ID_MAX];
+	const struct span fields[] = { title, span_of(finding_cause_id(f, cause)), f->package, f->test, f->file, span_of(owner), span_of(project) };
 
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
 		add_field(ret, fields[i], 400);

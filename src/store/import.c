@@ -54,6 +54,7 @@ static int insert(struct store *s, struct importing *x, struct span body, struct
 	const struct fault_import *f = x->f;
 	CLEANUP(buf_free) struct buf title = { 0 }, packed = { 0 };
 	const char *state = state_for(f->state);
+	char cause[CAUSE_ID_MAX];
 	int64_t last = positive(f->last_seen, positive(f->first_seen, x->now)), first = positive(f->first_seen, last);
 	char id[27];
 
@@ -63,7 +64,7 @@ static int insert(struct store *s, struct importing *x, struct span body, struct
 		return r;
 	ulid_make(first, id);
 	bool resolved = strcmp(state, "resolved") == 0;
-	int64_t n = db_run(s->db, sql, DB_ARGS(db_textz(f->id && strlen(f->id) == 26 ? f->id : id), db_textz(x->fingerprint), db_textz(cause_table[x->finding.cause].id),
+	int64_t n = db_run(s->db, sql, DB_ARGS(db_textz(f->id && strlen(f->id) == 26 ? f->id : id), db_textz(x->fingerprint), db_textz(finding_cause_id(&x->finding, cause)),
 		db_int(SEV_ERROR), db_text(title.len ? buf_view(&title) : S("")), db_textz(f->project ? f->project : ""), db_textz(f->package), db_textz(f->test),
 		db_textz(f->file), db_int_or(f->line, 0), db_textz(state), db_int(positive(f->count, 1)), db_int(first), db_int(last), db_textz(f->owner),
 		resolved ? db_int(positive(f->resolved_at, last)) : db_null(), db_textz(f->fix), db_textz(f->fix_commit), db_blob(buf_view(&packed)), db_textz(resolved ? f->resolved_by : NULL),
@@ -136,7 +137,7 @@ static int import_one(struct store *s, const struct fault_import *given, int64_t
 	if (title.bad || text.bad || fix.bad)
 		return no_memory(e);
 
-	x.finding = (struct finding){ .cause = cause_of(f->cause), .severity = SEV_ERROR, .classes = "", .package = span_of(f->package), .test = span_of(f->test),
+	x.finding = (struct finding){ .cause = cause_of(f->cause), .rule = f->cause ? cause_rule(span_of(f->cause)).p : NULL, .severity = SEV_ERROR, .classes = "", .package = span_of(f->package), .test = span_of(f->test),
 		.file = span_of(f->file), .line = f->line, .message = span_of(f->title), .excerpt = span_of(f->text) };
 	if (f->fingerprint && strlen(f->fingerprint) == FINGERPRINT_LEN)
 		memcpy(x.fingerprint, f->fingerprint, FINGERPRINT_LEN);

@@ -252,11 +252,13 @@ static int fault_values(struct recording *x, struct seen *k, struct db_value *v,
 		return n;
 	k->title = arena_span(&x->mem, title.len ? buf_view(&title) : S(""));
 	struct span body = arena_span(&x->mem, buf_view(&packed));
-	if (!k->title.p || !body.p)
+	char id[CAUSE_ID_MAX];
+	struct span cause = arena_span(&x->mem, span_of(finding_cause_id(f, id)));
+	if (!k->title.p || !body.p || (f->cause && !cause.p))
 		return no_memory(e);
 	ulid_make(x->c->now, k->id);
 	struct db_value run = db_textz(r->id), commit = db_textz(r->ci.commit), url = db_textz(r->ci.url), at = db_int(r->started);
-	struct db_value row[] = { db_textz(k->id), db_textz(k->fingerprint), db_textz(cause_table[f->cause].id), db_int(f->severity), db_text(k->title),
+	struct db_value row[] = { db_textz(k->id), db_textz(k->fingerprint), db_text(cause), db_int(f->severity), db_text(k->title),
 		db_textz(r->project ? r->project : ""), db_text(f->package), db_text(f->test), db_text(f->file), db_int_or(f->line, 0), db_textz("open"), db_int(0), at, at,
 		run, run, commit, commit, url, url, db_textz(k->owner), db_blob(body) };
 	memcpy(v, row, sizeof(row));

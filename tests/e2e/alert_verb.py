@@ -409,7 +409,7 @@ def documents():
             continue
         bad, n, types = [], 0, set()
         for n, block in enumerate(blocks(os.path.join("docs", name)), 1):
-            if re.match(r"fault:|\s*(- )?(name: .*\n)?on:|jobs:|steps:|- (uses|run):", block):  # of another file
+            if re.match(r"fault:|\s*(- )?(name: .*\n)?on:|jobs:|steps:|repos:|[\w-]+:\n  script:|- (uses|run):", block):  # of another file
                 continue
             path = os.path.join(TMP, f"{name}-{n}.yaml")
             with open(path, "w", encoding="utf-8") as f:

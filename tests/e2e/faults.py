@@ -19,6 +19,7 @@ import time
 import unicodedata
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+import sarif  # noqa: E402
 from tap import TOCSIN, check, done, skip  # noqa: E402
 
 TMP = tempfile.mkdtemp(prefix="tocsin-faults-")
@@ -258,39 +259,6 @@ def test_refusals():
 
 # ---- export and import ----
 
-def sarif_faults(log):
-    """What is wrong with it, by the rules of SARIF 2.1.0 that its schema cannot leave out."""
-    wrong = []
-
-    def need(ok, what):
-        if not ok:
-            wrong.append(what)
-
-    need(log.get("version") == "2.1.0" and log.get("$schema", "").endswith("sarif-schema-2.1.0.json") and set(log) == {"$schema", "version", "runs"}, "top")
-    for r in log["runs"]:
-        driver = r["tool"]["driver"]
-        rules = [x["id"] for x in driver["rules"]]
-        need(driver["name"] == "Tocsin" and len(set(rules)) == len(rules), "driver")
-        need(set(r) <= {"tool", "results", "originalUriBaseIds", "invocations"}, "run")
-        for rule in driver["rules"]:
-            need(set(rule) <= {"id", "shortDescription", "help", "defaultConfiguration", "properties"}, "rule members")
-            need(rule.get("help", {"text": "x"})["text"] and rule.get("defaultConfiguration", {"level": "error"})["level"] in ("error", "warning", "note", "none"), "rule")
-        for x in r["results"]:
-            need(rules[x["ruleIndex"]] == x["ruleId"], "ruleIndex")
-            need(x["message"]["text"] and x["level"] in ("error", "warning", "note"), "message")
-            need(x.get("baselineState") in ("new", "unchanged", "updated", "absent"), "baselineState")
-            need(all(isinstance(v, str) for v in x.get("partialFingerprints", {}).values()), "partialFingerprints")
-            need(x.get("occurrenceCount", 1) >= 1, "occurrenceCount")
-            for place in x["locations"]:
-                file = place.get("physicalLocation")
-                if file:
-                    uri = file["artifactLocation"]["uri"]
-                    need(not uri.startswith("/") and " " not in uri and file["artifactLocation"]["uriBaseId"] in r["originalUriBaseIds"], "uri " + uri)
-                    need(file.get("region", {"startLine": 1})["startLine"] >= 1, "region")
-                need(all(k in ("fullyQualifiedName", "kind") for y in place.get("logicalLocations", []) for k in y), "logicalLocations")
-    return wrong
-
-
 def test_export():
     run("fault", "note", by_test("TestCharge")["short"], "=cmd|' /C calc'!A0")
     run("fault", "assign", by_test("TestCharge")["short"], "@team, \"quoted\"")
@@ -305,7 +273,7 @@ def test_export():
     md = run("fault", "export", "--format", "markdown")[1]
     check("| T-1 | " in md and "## T-2 " in md and "```text" in md, "export as Markdown", md)
     log = json.loads(run("fault", "export", "--format", "sarif")[1])
-    check(not sarif_faults(log) and len(log["runs"][0]["results"]) == 2, "export as SARIF 2.1.0", sarif_faults(log))
+    check(not sarif.faults(log) and len(log["runs"][0]["results"]) == 2, "export as SARIF 2.1.0", sarif.faults(log))
     check(run("fault", "export", "-o", path("out.json"))[0] == 0 and json.load(open(path("out.json"), encoding="utf-8")) == full, "export to a file")
     check(run("fault", "export", "-o", path("no/dir/out.json"))[0] == 125, "a file that cannot be written")
     some = json.loads(run("fault", "export", "--test", "TestCharge")[1])

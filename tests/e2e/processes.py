@@ -238,9 +238,10 @@ def test_serve(a, plain, other):
             if x.poll() is None:
                 x.kill()
                 x.wait()
-    for words, why in ((["--serve", "0.0.0.0:0"], "--serve-anywhere"), (["--serve", "nowhere"], "no address"), (["--serve", "127.0.0.1:99999"], "no address")):
+    for words, why in ((["--serve", "0.0.0.0:0"], "--serve-anywhere"), (["--serve", "nowhere"], "no address"), (["--serve", "127.0.0.1:99999"], "no address"),
+                       (["--serve", "127.0.0.1:0", "--json"], "nothing else")):
         s = Said(*words, "--expect", "clean", str(os.getpid()))
-        check(s.status == 2 and why in s.text, f"{a.version} refused: {words[1]}", s.text)
+        check(s.status == 2 and why in s.text, f"{a.version} refused: {' '.join(words[1:])}", s.text)
 
 
 def with_go(go, last):

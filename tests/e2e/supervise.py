@@ -245,7 +245,11 @@ while True:
     pid, status = os.waitpid(job, os.WUNTRACED)
     if os.WIFSTOPPED(status):
         os.tcsetpgrp(0, os.getpgrp())
-        states = os.popen("ps -o stat= --ppid %d" % job).read().split()
+        for _ in range(100):  # a signal is taken when the process is next on a processor
+            states = os.popen("ps -o stat= --ppid %d" % job).read().split()
+            if states and all(s.startswith("T") for s in states):
+                break
+            time.sleep(0.05)
         log.write(json.dumps(["stopped", os.WSTOPSIG(status), states]) + "\n"); log.flush()
         time.sleep(0.4)
         os.tcsetpgrp(0, job)

@@ -28,7 +28,9 @@ func write(name, profile string, form int) {
 		log.Fatal(err)
 	}
 	pprof.Lookup(profile).WriteTo(f, form)
-	f.Close()
+	if err := f.Close(); err != nil {
+		log.Fatal(err)
+	}
 }
 
 func leave() {

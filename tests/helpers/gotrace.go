@@ -172,6 +172,8 @@ func main() {
 	}
 	work(1200*time.Millisecond, hold)
 	trace.Stop()
-	f.Close()
+	if err := f.Close(); err != nil {
+		panic(err)
+	}
 	fmt.Println("done")
 }

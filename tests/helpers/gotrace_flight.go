@@ -21,6 +21,8 @@ func flight(name string) {
 	if _, err := fr.WriteTo(f); err != nil {
 		panic(err)
 	}
-	f.Close()
+	if err := f.Close(); err != nil {
+		panic(err)
+	}
 	fr.Stop()
 }

@@ -28,7 +28,7 @@ static const char *const contract[] = {
 	"act.not_linked", "act.mismatch", "act.stale_process", "act.plugin",
 };
 
-static const char *const layers[] = { "test", "build", "mod", "go", "proc", "pipe", "act" };
+static const char *const layers[] = { "test", "build", "mod", "go", "proc", "pipe", "act", "check" };
 
 static size_t layer_of(const char *id)
 {

@@ -28,6 +28,12 @@ static bool is_word(char c)
 	       (c & 0x80);
 }
 
+static void ask(struct gochunks *s, enum gotoken kind, size_t from)
+{
+	if (s->asks && !s->asked)
+		s->asked = s->asks(s->ctx, kind, (struct span){ s->text.p + from, s->at - from });
+}
+
 /* Step over one token; true: it is a word that begins a line, or statement, outside of all brackets. */
 static bool next_token(struct gochunks *s, struct span *word)
 {
@@ -38,13 +44,16 @@ static bool next_token(struct gochunks *s, struct span *word)
 	s->in_line = c != '\n' && c != ';' && (in_line || (c != ' ' && c != '\t' && c != '\r'));
 	if (c == '"' || c == '`' || c == '\'') {
 		s->at = end_of_quote(s->text, s->at, c);
+		ask(s, GOTOKEN_STRING, from);
 	} else if (c == '/' && (after == '/' || after == '*')) {
 		s->at = end_of_comment(s->text, s->at);
 		s->in_line = in_line;
+		ask(s, GOTOKEN_COMMENT, from);
 	} else if (is_word(c)) {
 		while (s->at < s->text.n && is_word(s->text.p[s->at]))
 			s->at++;
 		*word = (struct span){ s->text.p + from, s->at - from };
+		ask(s, GOTOKEN_WORD, from);
 		return !in_line && s->depth == 0;
 	} else {
 		s->depth += (c == '(' || c == '{' || c == '[') - (c == ')' || c == '}' || c == ']');
@@ -91,7 +100,8 @@ bool gochunks_next(struct gochunks *s, struct gochunk *ret)
 		struct span word;
 		if (!next_token(s, &word) || !begins(word, &kind))
 			continue;
-		*ret = (struct gochunk){ s->kind, { s->text.p + s->from, at - s->from }, s->init };
+		*ret = (struct gochunk){ s->kind, { s->text.p + s->from, at - s->from }, s->init, s->asked };
+		s->asked = false;
 		s->from = at;
 		s->kind = kind;
 		s->init = kind == GOCHUNK_FUNC && is_init(span_from(s->text, s->at));
@@ -100,6 +110,6 @@ bool gochunks_next(struct gochunks *s, struct gochunk *ret)
 	if (s->ended)
 		return false;
 	s->ended = true;
-	*ret = (struct gochunk){ s->kind, span_from(s->text, s->from), s->init };
+	*ret = (struct gochunk){ s->kind, span_from(s->text, s->from), s->init, s->asked };
 	return true;
 }

@@ -19,13 +19,18 @@ struct gochunk {
 	enum gochunk_kind kind;
 	struct span text; /* up to the next one */
 	bool init;        /* `func init(` */
+	bool asked;       /* it has a token that was asked for */
 };
-struct gochunks { /* {.text = text} */
+enum gotoken { GOTOKEN_WORD, GOTOKEN_STRING /* with its quotes */, GOTOKEN_COMMENT };
+struct gochunks { /* {.text = text}, .asks */
 	struct span text;
 	size_t at, from;
 	enum gochunk_kind kind; /* of the one that is under way */
 	bool init, in_line, ended;
 	int depth;
+	bool (*asks)(void *ctx, enum gotoken kind, struct span token); /* each token goes to it until it says yes; NULL: none does */
+	void *ctx;
+	bool asked;
 };
 bool gochunks_next(struct gochunks *s, struct gochunk *ret); /* false: no more */
 #endif

@@ -27,10 +27,9 @@ static const char *const field_names[GOFIELDS] = {
 /* From the grammar's numbers to ours, once: the grammar gives several numbers to one name. */
 #define SYMBOLS_MAX 512
 static uint8_t kind_of[SYMBOLS_MAX];
-static uint8_t field_of[256];
 static TSFieldId field_id[GOFIELDS];
 static pthread_once_t named = PTHREAD_ONCE_INIT;
-static_assert(GO_NODES < 256 && GOFIELDS < 256, "they are kept in bytes");
+static_assert(GO_NODES < 256, "they are kept in bytes");
 
 static void name_all(void)
 {
@@ -45,13 +44,9 @@ static void name_all(void)
 			if (!strcmp(name, node_names[k]))
 				kind_of[i] = (uint8_t)k;
 	}
-	memset(field_of, GOFIELDS, sizeof(field_of));
-	for (int k = 0; k < GOFIELDS; k++) {
+	for (int k = 0; k < GOFIELDS; k++)
 		field_id[k] =
 			ts_language_field_id_for_name(l, field_names[k], (uint32_t)strlen(field_names[k]));
-		if (field_id[k] < sizeof(field_of))
-			field_of[field_id[k]] = (uint8_t)k;
-	}
 }
 
 /* ---- parsing ---- */
@@ -322,8 +317,6 @@ static enum gonode see(struct walking *k)
 
 	k->w.node = k->up[k->w.depth] = n;
 	k->w.kind = ts_node_is_named(n) ? go_kind(n) : GO_TOKEN;
-	TSFieldId id = ts_tree_cursor_current_field_id(&k->at);
-	k->w.field = id && id < sizeof(field_of) ? (enum gofield)field_of[id] : GOFIELDS;
 	return k->w.kind;
 }
 
@@ -347,17 +340,17 @@ int gofile_walk(struct gofile *f, TSNode from, enum gostep (*visit)(void *ctx, c
 		return -ENOMEM;
 	k->at = ts_tree_cursor_new(from);
 	k->w = (struct gowalk){ .file = f, .up = k->up };
-	f->errors = f->cut = 0;
+	size_t errors = 0, cut = 0; /* a rule may walk within the walk */
 	for (;;) {
 		enum gonode kind = see(k);
 		enum gostep step = GOSTEP_INTO;
-		f->errors += kind == GO_ERROR || ts_node_is_missing(k->w.node);
+		errors += kind == GO_ERROR || ts_node_is_missing(k->w.node);
 		if (kind != GO_TOKEN)
 			step = visit(ctx, &k->w);
 		if (step == GOSTEP_STOP)
 			break;
 		if (step == GOSTEP_INTO && k->w.depth >= GOFILE_DEPTH) {
-			f->cut += ts_node_child_count(k->w.node) > 0;
+			cut += ts_node_child_count(k->w.node) > 0;
 			step = GOSTEP_OVER;
 		}
 		if (step == GOSTEP_INTO && ts_tree_cursor_goto_first_child(&k->at))
@@ -365,6 +358,8 @@ int gofile_walk(struct gofile *f, TSNode from, enum gostep (*visit)(void *ctx, c
 		else if (!step_over(k))
 			break;
 	}
+	f->errors = errors;
+	f->cut = cut;
 	ts_tree_cursor_delete(&k->at);
 	mem_free(k);
 	return 0;

@@ -99,7 +99,6 @@ struct gowalk {
 	const struct gofile *file;
 	TSNode node;
 	enum gonode kind;
-	enum gofield field; /* of node in its parent; GOFIELDS: none */
 	unsigned depth;     /* of node below where the walk began */
 	const TSNode *up;   /* up[0] is where it began, up[depth] is node */
 };

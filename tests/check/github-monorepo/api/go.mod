@@ -1,0 +1,3 @@
+module example.com/app/api
+
+go 1.24

@@ -1,0 +1,9 @@
+package store
+
+import "log"
+
+func Open(path string) {
+	if path == "" {
+		log.Fatal("no path")
+	}
+}
