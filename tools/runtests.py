@@ -10,7 +10,7 @@ in a comment of its first 40 lines:
     # suite: limit 900         seconds it may take, here and in --full times six
     # suite: alone             with nothing beside it
     # suite: takes 40          about so many seconds on the sanitizer build; the longest are begun first
-The others run N at a time, two more than there are cores unless told: most of them wait for something.
+The others run N at a time, one more than there are cores unless told: most of them wait for something.
 Beside its time each says how much of a processor it used, with all that it started: on a machine that does other
 things too, only that can be compared.
 A cmocka program whose source says `suite: postgres` there, or that asks for its URI, runs through
@@ -321,7 +321,7 @@ def arguments(argv):
     def number(flag, default):
         return int(head[head.index(flag) + 1]) if flag in head else default
     builds = [a.split("=", 1) for a in head if "=" in a]
-    return "--full" in head, number("--limit", DEFAULT_LIMIT), number("--jobs", len(os.sched_getaffinity(0)) + 2), builds, words
+    return "--full" in head, number("--limit", DEFAULT_LIMIT), number("--jobs", len(os.sched_getaffinity(0)) + 1), builds, words
 
 
 GO_PROGRAM = """package warm
