@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # suite: release-only
 # suite: takes 22
-# (a sanitized shim takes 10 ms to say that it started; killed before that, nobody can know of it)
+# suite: alone
+# (a sanitized shim takes 10 ms to say that it started; killed before that, nobody can know of it;
+#  on a machine that does much else every shim is that slow: hence alone)
 """SIGKILL of the child, of tocsin, of the shim, of the real go, at random moments: no orphan of ours, no hang, the true status."""
 import os
 import random
@@ -134,8 +136,6 @@ def play(rng, n):
     if victim == "child" and hit:
         # the script itself (137), or a helper of its own
         return None if got in (137, status) or got > 0 else said + ": status %d" % got
-    if hit and victim == "shim" and not sort["go"] and got == status:
-        return None  # it had not started go yet, so it may not have said that it began: nobody can know of it
     if hit:  # go or its shim was killed: the script says what it makes of that; a success is not believed
         want = {0: (1, 137), 3: (3, 137), 4: (4, 9, 137), 5: (5,)}[status]
         return None if got in want or got == status != 0 else said + ": status %d, want one of %r" % (got, want)

@@ -229,6 +229,9 @@ def signals():
 SHELL = r"""
 import json, os, signal, sys, time
 log = open(sys.argv[1], "w")
+def stopped(pid, state):
+    below = os.popen("ps -o stat= --ppid " + pid).read().split() if state.startswith("D") else []
+    return "T (below)" if below and all(s.startswith("T") for s in below) else state
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)
 job = os.fork()
 if job == 0:
@@ -245,11 +248,11 @@ while True:
     pid, status = os.waitpid(job, os.WUNTRACED)
     if os.WIFSTOPPED(status):
         os.tcsetpgrp(0, os.getpgrp())
-        # A signal is taken when the process is next on a processor; a shell that waits in vfork for a child that is stopped
-        # before its exec cannot take it (D), and does not run either.
+        # A signal is taken when the process is next on a processor. A shell that waits in vfork (D) for a child which is
+        # stopped before its exec cannot take it: then that child has to be stopped.
         for _ in range(100):
-            states = os.popen("ps -o stat= --ppid %d" % job).read().split()
-            if states and all(s[0] in "TD" for s in states):
+            states = [stopped(*row.split()) for row in os.popen("ps -o pid=,stat= --ppid %d" % job)]
+            if states and all(s.startswith("T") for s in states):
                 break
             time.sleep(0.05)
         log.write(json.dumps(["stopped", os.WSTOPSIG(status), states]) + "\n"); log.flush()
@@ -306,7 +309,7 @@ def job_control():
                                      [(b"ready", b"\x1a")])
     stopped = [e for e in events if e[0] == "stopped"]
     check(len(stopped) == 1 and stopped[0][1] == signal.SIGTSTP, "^Z stops Tocsin as the shell expects", (seen, events))
-    check(bool(stopped) and all(s[0] in "TD" for s in stopped[0][2]) and stopped[0][2], "and the command with it", events)
+    check(bool(stopped) and all(s.startswith("T") for s in stopped[0][2]) and stopped[0][2], "and the command with it", events)
     check(b"fin" in seen and events[-1] == ["ended", 0], "fg continues both", (seen, events))
     seen, events = on_terminal(["--timeout", "2s", "--grace", "200ms"],
                                      "echo ready; trap '' INT; while :; do sleep 0.05; done", [(b"ready", b"\x03")])
