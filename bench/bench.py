@@ -22,6 +22,7 @@ import time
 import activation
 import alerts
 import check
+import check_pipelines
 import dumps
 import exectraces
 import modcheck
@@ -275,6 +276,9 @@ def bench_activation():
 def bench_check():
     note("check: all Go rules over Go's own source")
     for row in check.check():
+        yield Row(*row)
+    note("check: workflows and scripts beside actionlint and shellcheck")
+    for row in check_pipelines.pipelines():
         yield Row(*row)
 
 
