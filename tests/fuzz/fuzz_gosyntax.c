@@ -38,7 +38,7 @@ static void said(void *ctx, enum register_id rule, TSNode at, const char *text)
 	check(rule < REGISTER_RULES && at.id && *text);
 }
 
-static void start(struct gosyntax *p, struct span text)
+static void start(struct syntax *p, struct span text)
 {
 	CLEANUP(buf_free) struct buf part = { 0 };
 	struct map vars = { 0 };
@@ -57,7 +57,7 @@ static void start(struct gosyntax *p, struct span text)
 }
 
 /* The parts lie in order, and a tree of them alone is one of the same bytes. */
-static void in_parts(struct gosyntax *p, struct span text, struct arena *mem)
+static void in_parts(struct syntax *p, struct span text, struct arena *mem)
 {
 	size_t n = 0, walked = 0;
 	const struct span *parts = go_late_parts(text, NULL, mem, &n);
@@ -74,7 +74,7 @@ static void in_parts(struct gosyntax *p, struct span text, struct arena *mem)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct gosyntax *parser;
+	static struct syntax *parser;
 	CLEANUP(arena_free) struct arena mem = { 0 };
 	struct span text = { (const char *)data, size };
 	struct go_registered r;

@@ -27,7 +27,7 @@ static void see(const struct sh *s, struct span text, int depth)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct bashsyntax *parser;
+	static struct syntax *parser;
 	CLEANUP(arena_free) struct arena mem = { 0 };
 	CLEANUP(lint_result_free) struct lint_result result = { 0 };
 	struct span text = { (const char *)data, size };

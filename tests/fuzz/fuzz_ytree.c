@@ -46,7 +46,7 @@ static void see(struct ytree *y, const struct ynode *n, unsigned depth)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct yparser *parser;
+	static struct syntax *parser;
 	CLEANUP(arena_free) struct arena mem = { 0 };
 	struct span text = { (const char *)data, size };
 	struct ytree y;
