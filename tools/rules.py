@@ -6,7 +6,7 @@ usage: rules.py OUTPUT DEPFILE FOLDER     (writes RULE(…) rows in the order of
 A rule file:
     R01 error on go            id, severity (error, warning, note), on or off by default, languages
     KEY: VALUE                 a line that begins with a blank goes on with the value
-    == bad                     files `-- PATH --`, in which the rule must find something, at least at each `find: PATH:LINE`
+    == bad                     files `-- PATH --`, in which the rule must find something at each `find: PATH:LINE`, and nowhere else
     == good                    files in which it must find nothing
     == experiment              a shell script that proves what the rule says: it runs with -eu, $BAD and $GOOD hold the files,
                                $GO a go command; it must end with 0 (see docs/adding-a-rule.md)
@@ -18,8 +18,8 @@ import os
 import re
 import sys
 
-KEYS = {"title", "title.zh", "message", "message.zh", "advice", "advice.zh", "why", "why.zh", "needs", "fix", "find", "prevents", "source"}
 TEXTS = ["title", "title.zh", "message", "message.zh", "advice", "advice.zh", "why", "why.zh"]
+KEYS = {*TEXTS, "needs", "fix", "find", "prevents", "source"}
 SEVERITIES = {"error": "SEV_ERROR", "warning": "SEV_WARNING", "note": "SEV_NOTE"}
 LANGUAGES = ["go", "shell", "github", "gitlab", "jenkins", "make", "docker", "taskfile", "systemd", "cron", "drone", "woodpecker", "gitee",
              "yunxiao", "tree"]
@@ -56,6 +56,8 @@ def read_rule(path):
                 fail(path, at, f"unknown key {key}")
             if key == "find":
                 rule["find"].append(value.strip())
+            elif key in rule:
+                fail(path, at, f"{key} a second time")
             else:
                 rule[key] = value.strip()
     for want in TEXTS + ["bad", "good"]:
@@ -74,9 +76,8 @@ def read_rule(path):
 def quote(text):
     """A C string, a line each."""
     def one(line):
-        return '"' + line.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t").replace("?", "\\?") + '"'
-    rows = text.split("\n")
-    return "\n".join(one(r + ("\0" if i + 1 < len(rows) else "")).replace("\0", "\\n") for i, r in enumerate(rows) if r or i + 1 < len(rows)) or '""'
+        return '"' + line.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t").replace("?", "\\?").replace("\n", "\\n") + '"'
+    return "\n".join(one(line) for line in re.findall(r"[^\n]*\n|[^\n]+", text)) or '""'
 
 
 def row(rule):

@@ -112,6 +112,16 @@ static int open_place(struct file_out *f, struct err *e)
 	return f->fd < 0 ? cannot_create(f->path, errno, e) : 0;
 }
 
+/* Root writes for whoever owned the file before; where that is refused, the file is root's. */
+static void keep_owner(int fd, const struct stat *st)
+{
+	mode_t mode = st->st_mode & 0777;
+
+	if (geteuid() == 0 && fchown(fd, st->st_uid, st->st_gid) < 0)
+		mode &= ~(mode_t)077; /* the rights were meant for another owner and group */
+	fchmod(fd, mode);
+}
+
 static int open_beside(struct file_out *f, const struct stat *st, struct err *e)
 {
 	char *real = f->exists ? realpath(f->path, NULL) : NULL;
@@ -125,7 +135,7 @@ static int open_beside(struct file_out *f, const struct stat *st, struct err *e)
 	f->fd = open(f->tmp.p, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (f->fd >= 0) {
 		if (f->exists)
-			fchmod(f->fd, st->st_mode & 0777);
+			keep_owner(f->fd, st);
 		return 0;
 	}
 	int code = errno;

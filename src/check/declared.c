@@ -77,7 +77,7 @@ static enum gostep visit(void *ctx, const struct gowalk *w)
 }
 
 /* 1: it is declared there. */
-static int look_in(struct gosyntax *g, const struct selection *sel, const struct act_file *x,
+static int look_in(struct syntax *g, const struct selection *sel, const struct act_file *x,
 		   struct span receiver, struct span name, struct declared *ret)
 {
 	CLEANUP(buf_free) struct buf path = { 0 };
@@ -103,7 +103,7 @@ static int look_in(struct gosyntax *g, const struct selection *sel, const struct
 int declared_find(const struct selection *sel, const struct act_package *p, struct span receiver,
 		  struct span name, struct declared *ret, struct err *e)
 {
-	CLEANUP(gosyntax_close) struct gosyntax *g = NULL;
+	CLEANUP(syntax_close) struct syntax *g = NULL;
 	int r = gosyntax_open(&g, e);
 
 	for (int round = 0; round < 3 && r == 0; round++) {

@@ -35,7 +35,6 @@ static const char *const directives[] = {
 	"cgo_ldflag",
 	"cgo_unsafe_args",
 	"nosumcheck",
-	"norace",
 };
 /* Of other compilers and of tools: never taken for a mistyped one. */
 static const char *const foreign[] = {

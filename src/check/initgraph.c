@@ -21,7 +21,7 @@ struct making {
 	struct build_list list;
 	struct root *roots;
 	size_t n_roots;
-	struct gosyntax *parser;
+	struct syntax *parser;
 	const char *vendor; /* the vendor folder that is built from; NULL: none */
 	struct buf path;
 	bool bad;
@@ -450,7 +450,7 @@ int init_graph_make(const struct selection *sel, const struct target_env *env, s
 	struct making m = { .g = ret, .sel = sel, .env = env };
 	int r = make(&m, e);
 
-	gosyntax_close(m.parser);
+	syntax_close(m.parser);
 	build_list_free(&m.list);
 	buf_free(&m.path);
 	if (r < 0)

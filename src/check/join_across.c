@@ -8,6 +8,7 @@ struct across {
 	struct lint_join *j;
 	const struct lint_fact *test; /* the first `go test` of a pipeline; NULL: none */
 	struct span pipelines;        /* that were looked at, in words */
+	struct map reached;           /* units that a pipeline leads to */
 	bool checks;                  /* go vet, or a linter, runs somewhere */
 	bool any_folder;              /* a command runs in folders that are not known */
 };
@@ -51,6 +52,12 @@ static bool has_flag(struct span words, struct span flag)
 	return false;
 }
 
+/* A program of its own that runs tests, nobody sees how: `go run build.go test`. */
+static bool is_runner(const struct lint_fact *go)
+{
+	return starts_with_word(go->b, S("go run")) && span_find(go->b, S("test")) != SPAN_NONE;
+}
+
 /* Something of it stands in a variable, or a template (which is masked by `_`): it may be anything. */
 static bool is_open(struct span words)
 {
@@ -68,7 +75,7 @@ static bool any_test(const struct across *a, struct span flag)
 
 	for (size_t i = 0; i < j->n_facts[FACT_GO]; i++) {
 		const struct lint_fact *go = j->facts[FACT_GO][i];
-		if (is_test(go) && (has_flag(go->b, flag) || is_open(go->b)))
+		if (is_runner(go) || (is_test(go) && (has_flag(go->b, flag) || is_open(go->b))))
 			return true;
 	}
 	for (size_t i = 0; i < j->n_facts[FACT_GO_FLAGS]; i++)
@@ -110,10 +117,35 @@ static void name_pipelines(struct across *a)
 			buf_addf(&b, "%s%.*s", b.len ? ", " : "", SPAN_ARG(path));
 	}
 	if (n > 3)
-		buf_addf(&b, TR(" and %zu more", " 等另外 %zu 个"), n - 3);
+		buf_addf(&b, TR(" and %zu more", " 以及另外 %zu 个"), n - 3);
 	map_free(&seen);
 	a->pipelines = arena_span(&a->j->result->mem, buf_view(&b));
 	a->j->bad |= b.bad;
+}
+
+/* From the pipelines to what they run, and what that runs. */
+#define REACH_ROUNDS 16
+static void reach_units(struct across *a)
+{
+	struct lint_join *j = a->j;
+	bool more = true;
+
+	for (int round = 0; more && round < REACH_ROUNDS && !j->bad; round++) {
+		more = false;
+		for (size_t i = 0; i < j->n_facts[FACT_RUNS] && !j->bad; i++) {
+			const struct lint_fact *runs = j->facts[FACT_RUNS][i];
+			if ((!pipeline_of(runs->a).n && !map_get(&a->reached, runs->a)) ||
+			    map_get(&a->reached, runs->b))
+				continue;
+			j->bad |= !map_put(&a->reached, runs->b, a);
+			more = true;
+		}
+	}
+}
+
+static bool is_reached(const struct across *a, const struct lint_fact *go)
+{
+	return pipeline_of(go->a).n || map_get(&a->reached, go->a);
 }
 
 static void look_at_commands(struct across *a)
@@ -127,7 +159,7 @@ static void look_at_commands(struct across *a)
 		for (size_t k = 0; k < ARRAY_LEN(checkers); k++)
 			a->checks |= span_starts(go->b, span_of(checkers[k]));
 		a->checks |= span_find(go->b, S("lint")) != SPAN_NONE;
-		if (!a->test && is_test(go))
+		if (!a->test && is_test(go) && is_reached(a, go))
 			a->test = go;
 	}
 }
@@ -197,6 +229,9 @@ static bool is_set(const struct across *a, struct span tag)
 	for (size_t i = 0; i < a->j->n_facts[FACT_GO_FLAGS]; i++)
 		if (span_find(a->j->facts[FACT_GO_FLAGS][i]->a, tag) != SPAN_NONE)
 			return true;
+	for (size_t i = 0; i < a->j->n_facts[FACT_GO_TAGS]; i++)
+		if (span_find(a->j->facts[FACT_GO_TAGS][i]->a, tag) != SPAN_NONE)
+			return true;
 	return false;
 }
 
@@ -204,7 +239,8 @@ static bool is_set(const struct across *a, struct span tag)
 static bool tags_open(const struct across *a)
 {
 	for (size_t i = 0; i < a->j->n_facts[FACT_GO]; i++)
-		if (is_test(a->j->facts[FACT_GO][i]) && is_open(a->j->facts[FACT_GO][i]->b))
+		if (is_runner(a->j->facts[FACT_GO][i]) ||
+		    (is_test(a->j->facts[FACT_GO][i]) && is_open(a->j->facts[FACT_GO][i]->b)))
 			return true;
 	return false;
 }
@@ -230,6 +266,8 @@ static bool all_short(const struct across *a)
 {
 	for (size_t i = 0; i < a->j->n_facts[FACT_GO]; i++) {
 		const struct lint_fact *go = a->j->facts[FACT_GO][i];
+		if (is_runner(go))
+			return false;
 		if (is_test(go) &&
 		    (!has_flag(go->b, S("short")) || span_find(go->b, S("short=false")) != SPAN_NONE))
 			return false;
@@ -247,7 +285,7 @@ static void check_flags(struct across *a)
 	if (starts && !any_test(a, S("race")))
 		say(a, RULE_X04, a->test,
 		    span_of(arena_printf(&j->result->mem, "%s:%d", starts->path, starts->at.line)));
-	if (j->n_facts[FACT_GO_FUZZ] && !any_test(a, S("fuzz")))
+	if (j->n_facts[FACT_GO_FUZZ] && !j->n_facts[FACT_FUZZED] && !any_test(a, S("fuzz")))
 		say(a, RULE_X05, j->facts[FACT_GO_FUZZ][0], j->facts[FACT_GO_FUZZ][0]->b);
 	if (!a->checks)
 		say(a, RULE_X06, a->test, S(""));
@@ -258,10 +296,12 @@ void lint_join_across(struct lint_join *j)
 	struct across a = { .j = j };
 
 	name_pipelines(&a);
+	reach_units(&a);
 	look_at_commands(&a);
-	if (!a.pipelines.n || !a.test || j->bad)
-		return;
-	check_modules(&a);
-	check_tags(&a);
-	check_flags(&a);
+	if (a.pipelines.n && a.test && !j->bad) {
+		check_modules(&a);
+		check_tags(&a);
+		check_flags(&a);
+	}
+	map_free(&a.reached);
 }

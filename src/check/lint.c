@@ -20,9 +20,7 @@
 struct lint_worker {
 	struct lint_job *job;
 	struct arena mem, scratch;
-	struct gosyntax *go;
-	struct yparser *yaml;
-	struct bashsyntax *bash;
+	struct syntax *go, *yaml, *bash;
 	struct buf text;
 	size_t files, bytes, errors, cached;
 	bool bad;
@@ -69,6 +67,23 @@ struct lint_finding *lint_say_args(struct lint_file *f, enum rule_id rule, enum 
 	return x;
 }
 
+/* New lines end as the file's own do. */
+static struct span with_line_ends(struct lint_file *f, struct span text)
+{
+	size_t end = span_chr(f->text, '\n');
+	CLEANUP(buf_free) struct buf b = { 0 };
+
+	if (span_chr(text, '\n') == SPAN_NONE || end == SPAN_NONE || !end || f->text.p[end - 1] != '\r')
+		return keep(f, text);
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] == '\n' && (!i || text.p[i - 1] != '\r'))
+			buf_addc(&b, '\r');
+		buf_addc(&b, text.p[i]);
+	}
+	f->bad |= b.bad;
+	return keep(f, buf_view(&b));
+}
+
 void lint_edit(struct lint_file *f, struct lint_finding *finding, bool safe, uint32_t from, uint32_t to,
 	       struct span text)
 {
@@ -82,7 +97,7 @@ void lint_edit(struct lint_file *f, struct lint_finding *finding, bool safe, uin
 	}
 	if (finding->n_edits)
 		memcpy(more, finding->edits, finding->n_edits * sizeof(*more));
-	more[finding->n_edits++] = (struct lint_edit){ from, to, keep(f, text) };
+	more[finding->n_edits++] = (struct lint_edit){ from, to, with_line_ends(f, text) };
 	finding->edits = more;
 	finding->edits_safe = safe;
 }
@@ -132,31 +147,40 @@ bool lint_word_in(const struct lint_words *w, struct span word)
 	return false;
 }
 
-struct gosyntax *lint_go_parser(struct lint_file *f)
+bool lint_mentions(struct lint_file *f, const char *word)
 {
-	struct err e;
-
-	if (!f->worker->go && gosyntax_open(&f->worker->go, &e) < 0)
-		f->bad = true;
-	return f->worker->go;
+	for (size_t i = 0; i < f->n_words; i++)
+		if (f->words[i].word == word)
+			return f->words[i].there;
+	bool there = span_find(f->text, span_of(word)) != SPAN_NONE;
+	if (f->n_words < ARRAY_LEN(f->words)) {
+		f->words[f->n_words].word = word;
+		f->words[f->n_words++].there = there;
+	}
+	return there;
 }
 
-struct bashsyntax *lint_bash_parser(struct lint_file *f)
+static struct syntax *parser(struct lint_file *f, struct syntax **kept,
+			     int (*open)(struct syntax **ret, struct err *e))
 {
-	struct err e;
-
-	if (!f->worker->bash && bashsyntax_open(&f->worker->bash, &e) < 0)
+	if (!*kept && open(kept, NULL) < 0)
 		f->bad = true;
-	return f->worker->bash;
+	return *kept;
 }
 
-struct yparser *lint_yaml_parser(struct lint_file *f)
+struct syntax *lint_go_parser(struct lint_file *f)
 {
-	struct err e;
+	return parser(f, &f->worker->go, gosyntax_open);
+}
 
-	if (!f->worker->yaml && yparser_open(&f->worker->yaml, &e) < 0)
-		f->bad = true;
-	return f->worker->yaml;
+struct syntax *lint_bash_parser(struct lint_file *f)
+{
+	return parser(f, &f->worker->bash, bashsyntax_open);
+}
+
+struct syntax *lint_yaml_parser(struct lint_file *f)
+{
+	return parser(f, &f->worker->yaml, yparser_open);
 }
 
 void lint_message(const struct lint_finding *f, struct buf *ret)
@@ -223,23 +247,26 @@ static void look(struct lint_worker *w, const struct lint_task *t, struct lint_f
 	f->kind = t->kind ? t->kind : lint_kind_of(t->path, span_head(f->text, 1024), &ask);
 	if (!f->kind)
 		return;
+	if (f->text.n && memchr(f->text.p, 0, f->text.n)) {
+		lint_limit(f, TR("has a NUL byte, so it is no text: not looked at",
+				 "含有 NUL 字节，不是文本：未检查"));
+		return;
+	}
 	if (f->told) {
 		w->files++;
 		w->bytes += f->text.n;
 	}
-	sha256(f->text, f->sum);
+	if (w->job->cache)
+		sha256(f->text, f->sum);
 	f->cached = lint_cache_get(w->job->cache, f);
 	w->cached += f->cached;
 	if (f->cached) {
 		w->errors += f->errors;
 		return;
 	}
-	if (f->text.n && memchr(f->text.p, 0, f->text.n)) {
-		lint_limit(f, TR("has a NUL byte, so it is no text: not looked at",
-				 "含有 NUL 字节，不是文本：未检查"));
-		return;
-	}
 	f->kind->check(f);
+	if (f->kind->check != golint_check && f->kind->check != gomod_check)
+		lint_note_across(f);
 	lint_allow_scan(f);
 	w->errors += f->errors;
 	arena_free(&w->scratch);
@@ -247,25 +274,24 @@ static void look(struct lint_worker *w, const struct lint_task *t, struct lint_f
 
 /* ---- places: from bytes to lines ---- */
 
-struct lines {
-	uint32_t *at; /* where each begins */
-	size_t n, cap;
-};
-
-static bool find_lines(struct span text, struct lines *l)
+static const struct lint_lines *find_lines(struct lint_file *f)
 {
-	l->n = 0;
-	for (const char *p = text.p, *end = text.p + text.n; p && p <= end;) {
-		if (!mem_grow(&l->at, &l->cap, l->n, sizeof(*l->at)))
-			return false;
+	struct lint_lines *l = &f->lines;
+	struct span text = f->text;
+
+	for (const char *p = l->n ? NULL : text.p, *end = text.p + text.n; p && p <= end;) {
+		if (!mem_grow(&l->at, &l->cap, l->n, sizeof(*l->at))) {
+			f->bad = true;
+			break;
+		}
 		l->at[l->n++] = (uint32_t)(p - text.p);
 		const char *nl = memchr(p, '\n', (size_t)(end - p));
 		p = nl ? nl + 1 : NULL;
 	}
-	return true;
+	return l;
 }
 
-static void locate(const struct lines *l, uint32_t byte, int *line, int *column)
+static void locate(const struct lint_lines *l, uint32_t byte, int *line, int *column)
 {
 	size_t low = 0, high = l->n;
 
@@ -280,33 +306,83 @@ static void locate(const struct lines *l, uint32_t byte, int *line, int *column)
 	*column = (int)(byte - l->at[low]) + 1;
 }
 
-/* The column of a byte of a line, in UTF-16 code units. */
-static int wide_column(const struct lint_file *f, const struct lines *l, int line, int column)
+int lint_line(struct lint_file *f, uint32_t byte)
 {
-	struct span s = span_head(span_from(f->text, l->at[line - 1]), (size_t)column - 1);
+	const struct lint_lines *l = find_lines(f);
+	int line = 1, column;
+
+	if (l->n)
+		locate(l, byte, &line, &column);
+	return line;
+}
+
+/* Columns in UTF-16 code units. A line may be as long as the file and have a finding at each word: marks of the line asked for last. */
+#define MARK_BYTES 1024
+struct wide {
+	const struct lint_file *f;
+	int line;
+	struct {
+		size_t byte; /* of the line: the first character that begins at or behind a multiple of MARK_BYTES */
+		int wide;
+	} * marks;
+	size_t n, cap;
+};
+
+static int wide_column(struct wide *w, int line, int column)
+{
+	struct span s = span_from(w->f->text, w->f->lines.at[line - 1]);
+	size_t end = (size_t)column - 1, at = 0;
 	int wide = 1;
 
-	for (uint32_t cp; s.n; wide += cp > 0xffff && cp != UTF8_BAD ? 2 : 1)
-		s = span_from(s, utf8_decode(s, &cp));
+	if (line != w->line)
+		w->n = 0;
+	w->line = line;
+	for (size_t i = end / MARK_BYTES < w->n ? end / MARK_BYTES : w->n; i > 0 && !at; i--)
+		if (w->marks[i - 1].byte <= end) {
+			at = w->marks[i - 1].byte;
+			wide = w->marks[i - 1].wide;
+		}
+	while (at < end && at < s.n) {
+		uint32_t cp;
+		at += utf8_decode(span_head(span_from(s, at), end - at), &cp);
+		wide += cp > 0xffff && cp != UTF8_BAD ? 2 : 1;
+		if (at / MARK_BYTES > w->n && at < end &&
+		    mem_grow(&w->marks, &w->cap, w->n, sizeof(*w->marks))) {
+			w->marks[w->n].byte = at;
+			w->marks[w->n++].wide = wide;
+		}
+	}
 	return wide;
 }
 
-static void place(const struct lint_file *f, const struct lines *l, uint32_t from, uint32_t to,
-		  struct lint_place *at)
+/* Of what is said of one file. What begins and what ends on a line of that kind may alternate. */
+struct placing {
+	struct lint_file *f;
+	const struct lint_lines *l;
+	struct wide from, to;
+	bool summed; /* f->sum is there: the cache asks for it, or the edits of a finding did */
+};
+
+static void place(struct placing *p, uint32_t from, uint32_t to, struct lint_place *at)
 {
-	locate(l, from, &at->line, &at->column);
-	locate(l, to, &at->end_line, &at->end_column);
-	at->wide = wide_column(f, l, at->line, at->column);
-	at->end_wide = wide_column(f, l, at->end_line, at->end_column);
+	locate(p->l, from, &at->line, &at->column);
+	locate(p->l, to, &at->end_line, &at->end_column);
+	at->wide = wide_column(&p->from, at->line, at->column);
+	at->end_wide = wide_column(&p->to, at->end_line, at->end_column);
 }
 
-static void place_finding(struct lint_file *f, const struct lines *l, struct lint_finding *x)
+static void place_finding(struct placing *p, struct lint_finding *x)
 {
-	place(f, l, x->from, x->to, &x->at);
-	struct span rest = span_from(f->text, l->at[x->at.line - 1]);
+	struct lint_file *f = p->f;
+
+	place(p, x->from, x->to, &x->at);
+	struct span rest = span_from(f->text, p->l->at[x->at.line - 1]);
 	x->line = keep(f, span_head(span_cut(&rest, '\n'), LINT_LINE_BYTES));
 	for (size_t i = 0; i < x->n_edits; i++)
-		place(f, l, x->edits[i].from, x->edits[i].to, &x->edits[i].at);
+		place(p, x->edits[i].from, x->edits[i].to, &x->edits[i].at);
+	if (x->n_edits && !p->summed)
+		sha256(f->text, f->sum);
+	p->summed |= x->n_edits > 0;
 	if (x->n_edits)
 		x->sum = (const unsigned char *)keep(f, (struct span){ (const char *)f->sum, sizeof(f->sum) })
 				 .p;
@@ -314,19 +390,22 @@ static void place_finding(struct lint_file *f, const struct lines *l, struct lin
 
 static void place_all(struct lint_file *f)
 {
-	struct lines l = { 0 };
+	struct placing p = { .f = f, .from.f = f, .to.f = f, .summed = f->worker->job->cache != NULL };
 
 	if (!f->cached && f->n + f->n_facts && f->text.n) {
-		f->bad |= !find_lines(f->text, &l);
+		p.l = find_lines(f);
 		for (size_t i = 0; i < f->n && !f->bad; i++)
-			place_finding(f, &l, &f->findings[i]);
+			place_finding(&p, &f->findings[i]);
 		for (size_t i = 0; i < f->n_facts && !f->bad; i++) {
 			struct lint_fact *x = &f->facts[i];
 			if (x->from || x->to)
-				place(f, &l, x->from, x->to, &x->at);
+				place(&p, x->from, x->to, &x->at);
 		}
 	}
-	mem_free(l.at);
+	mem_free(p.from.marks);
+	mem_free(p.to.marks);
+	mem_free(f->lines.at);
+	f->lines = (struct lint_lines){ 0 };
 	f->text = (struct span){ 0 };
 }
 
@@ -380,9 +459,9 @@ static void close_job(struct lint_job *j)
 		mem_free(j->files[i].facts);
 	}
 	for (size_t i = 0; i < j->n_workers && j->workers; i++) {
-		gosyntax_close(j->workers[i].go);
-		yparser_close(j->workers[i].yaml);
-		bashsyntax_close(j->workers[i].bash);
+		syntax_close(j->workers[i].go);
+		syntax_close(j->workers[i].yaml);
+		syntax_close(j->workers[i].bash);
 		buf_free(&j->workers[i].text);
 		arena_free(&j->workers[i].scratch);
 		arena_free(&j->workers[i].mem);
@@ -508,34 +587,91 @@ static void drop_untold(struct lint_job *j)
 		r->n = n;
 }
 
-/* The line of what was found by several files together: its file is read once more. */
+/* A file's text once more. -errno: it is gone, it cannot be read any more. */
+static int read_again(struct lint_job *j, const char *path, struct buf *text, struct err *e)
+{
+	CLEANUP(buf_free) struct buf whole = { 0 };
+
+	buf_clear(text);
+	text->max = LINT_FILE_BYTES;
+	if (j->o->text_path && !strcmp(j->o->text_path, path)) {
+		buf_span(text, j->o->text);
+		j->bad |= text->bad;
+		return 0;
+	}
+	path_join(&whole, j->o->root, path);
+	int r = whole.bad ? -ENOMEM : file_slurp_regular(buf_str(&whole), text, e);
+	j->bad |= r == -ENOMEM;
+	if (r < 0)
+		buf_clear(text);
+	return r;
+}
+
+/* The lines of what was found by several files together. Findings are in the order of places, so that a file is read on from the last. */
 static void fetch_lines(struct lint_job *j)
 {
 	struct lint_result *r = j->result;
 	CLEANUP(buf_free) struct buf text = { 0 };
+	struct span rest = { 0 }, line = { 0 };
 	const char *path = NULL;
+	int at = 0;
 
-	for (size_t i = 0; i < r->n; i++) {
+	for (size_t i = 0; i < r->n && !j->bad; i++) {
 		struct lint_finding *x = &r->findings[i];
 		if (x->line.p || !x->at.line)
 			continue;
 		if (!path || strcmp(path, x->path) != 0) {
-			CLEANUP(buf_free) struct buf whole = { 0 };
-			path_join(&whole, j->o->root, x->path);
-			buf_clear(&text);
-			text.max = LINT_FILE_BYTES;
-			if (j->o->text_path && !strcmp(j->o->text_path, x->path))
-				buf_span(&text, j->o->text);
-			else if (whole.bad || file_slurp_regular(buf_str(&whole), &text, NULL) < 0)
-				buf_clear(&text);
+			read_again(j, x->path, &text, NULL); /* without it its lines stay empty */
+			rest = buf_view(&text);
+			line = (struct span){ 0 };
+			at = 0;
 			path = x->path;
 		}
-		struct span rest = buf_view(&text), line = { 0 };
-		for (int k = 0; k < x->at.line; k++)
+		for (; at < x->at.line && rest.n; at++)
 			line = span_cut(&rest, '\n');
-		x->line = arena_span(&r->mem, span_head(line, LINT_LINE_BYTES));
-		j->bad |= line.p && !x->line.p;
+		struct span own = at == x->at.line ? span_head(line, LINT_LINE_BYTES) : S("");
+		x->line = arena_span(&r->mem, own);
+		j->bad |= !x->line.p;
 	}
+}
+
+static bool read_for_pool(struct lint_pool *p, const char *path, struct buf *text)
+{
+	struct lint_job *j = p->ctx;
+
+	struct err e = { 0 };
+	size_t at = lint_pool_find(p, span_of(path));
+	int r = read_again(j, path, text, &e);
+
+	p->bad |= j->bad;
+	if (r < 0 && r != -ENOMEM && at != SIZE_MAX) {
+		struct lint_file *f = &j->files[at];
+		if (f->limit)
+			f->limit = lint_text(f, "%s; %s", f->limit, e.msg).p;
+		else
+			lint_limit(f, "%s", e.msg);
+		p->bad |= f->bad;
+	}
+	return text->len && !memchr(text->p, 0, text->len);
+}
+
+static void judge_together(struct lint_job *j)
+{
+	struct lint_worker *w = &j->workers[0];
+	struct lint_pool p = { .files = j->files,
+			       .tasks = j->tasks.v,
+			       .n = j->tasks.n,
+			       .model = { .worker = w,
+					  .config = &j->o->config,
+					  .on = j->on,
+					  .mem = &w->mem,
+					  .scratch = &w->scratch },
+			       .read = read_for_pool,
+			       .place = place_all,
+			       .ctx = j };
+
+	gitlab_together(&p);
+	j->bad |= p.bad;
 }
 
 int lint_run(const struct lint_options *options, struct lint_result *ret, struct err *e)
@@ -556,6 +692,7 @@ int lint_run(const struct lint_options *options, struct lint_result *ret, struct
 		j.cache = lint_cache_open(&o, j.on);
 		run_workers(&j);
 		lint_cache_end(j.cache, j.files, j.tasks.n, !o.n_paths && !o.text_path, &ret->kept);
+		judge_together(&j);
 		take_findings(&j);
 		join_files(&j);
 		drop_untold(&j);

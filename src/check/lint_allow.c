@@ -1,4 +1,6 @@
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -10,38 +12,98 @@
  */
 #define MARK "tocsin:allow"
 
+#define SLASHES (RULE_GO | RULE_JENKINS)
+#define YAML \
+	(RULE_GITHUB | RULE_GITLAB | RULE_TASKFILE | RULE_DRONE | RULE_WOODPECKER | RULE_GITEE | RULE_YUNXIAO)
+#define BLOCK_LINES 200 /* of a block comment that are looked back at */
+
 struct scan {
 	struct lint_file *f;
 	struct span *lines;
 	size_t n;
-	bool slashes; /* comments begin with //, else with # */
+	size_t *next; /* by line: the first at or behind it that is more than a comment; n: none */
+	size_t *last; /* by line: where what begins there ends */
+	unsigned language;
 };
 
-/* Where the comment that ends with this mark begins; SPAN_NONE: the mark stands in none. */
-static size_t comment_before(const struct scan *s, struct span line, size_t mark)
-{
-	size_t at = mark;
+/* Shell stands in the strings of a Jenkinsfile, so that both kinds are comments there. */
+static const struct opener {
+	unsigned languages;
+	const char *text;
+	bool first; /* only as the first of its line */
+} openers[] = {
+	{ SLASHES, "//", false },
+	{ SLASHES, "/*", false },
+	{ ~(unsigned)RULE_GO, "#", false },
+	{ RULE_SYSTEMD, ";", true },
+};
 
-	while (at && (line.p[at - 1] == ' ' || line.p[at - 1] == '\t'))
-		at--;
-	size_t n = s->slashes ? 2 : 1;
-	if (at < n || memcmp(line.p + at - n, s->slashes ? "//" : "#", n) != 0)
-		return SPAN_NONE;
-	at -= n;
-	/* "http://tocsin:allow" and "a#b" are no comments. */
-	return at && line.p[at - 1] != ' ' && line.p[at - 1] != '\t' ? SPAN_NONE : at;
+static bool is_blank(struct span s)
+{
+	return !span_trim(s).n;
 }
 
-static bool is_blank_before(struct span line, size_t at)
+/* Whether a comment may begin behind this: "http://x" and "a#b" are none. A recipe may keep make from printing it. */
+static bool may_begin(const struct scan *s, const struct opener *o, struct span before)
 {
-	return !span_trim(span_head(line, at)).n;
+	size_t n = before.n;
+
+	if (o->first)
+		return is_blank(before);
+	while (s->language == RULE_MAKE && n && strchr("@+-", before.p[n - 1]))
+		n--;
+	return n < before.n ? is_blank(span_head(before, n))
+			    : !n || before.p[n - 1] == ' ' || before.p[n - 1] == '\t';
+}
+
+/* The line in which the block comment around the beginning of line i begins; SPAN_NONE: there is none. */
+static size_t block_around(const struct scan *s, size_t i)
+{
+	for (size_t k = i; k > 0 && i - k < BLOCK_LINES; k--) {
+		struct span line = s->lines[k - 1];
+		if (span_find(line, S("*/")) != SPAN_NONE)
+			return SPAN_NONE;
+		if (span_find(line, S("/*")) != SPAN_NONE)
+			return k - 1;
+	}
+	return SPAN_NONE;
+}
+
+/* Where the comment begins whose first word is at `mark` of line i; SPAN_NONE: the mark stands in none. */
+static size_t comment_before(const struct scan *s, size_t i, size_t mark)
+{
+	struct span line = s->lines[i], before = span_head(line, mark);
+
+	while (before.n && strchr(" \t", before.p[before.n - 1]))
+		before.n--;
+	for (size_t k = 0; k < ARRAY_LEN(openers); k++) {
+		const struct opener *o = &openers[k];
+		if (!(o->languages & s->language) || !span_ends(before, span_of(o->text)))
+			continue;
+		size_t at = before.n - strlen(o->text);
+		if (may_begin(s, o, span_head(line, at)))
+			return at;
+	}
+	if (!(s->language & SLASHES) || (!is_blank(before) && !span_eq(span_trim(before), S("*"))))
+		return SPAN_NONE;
+	return block_around(s, i) == SPAN_NONE ? SPAN_NONE : 0;
 }
 
 static bool is_comment_only(const struct scan *s, struct span line)
 {
 	struct span text = span_trim(line);
 
-	return !text.n || span_starts(text, s->slashes ? S("//") : S("#"));
+	if (!text.n)
+		return true;
+	while (s->language == RULE_MAKE && text.n && strchr("@+-", text.p[0]))
+		text = span_from(text, 1);
+	for (size_t k = 0; k < ARRAY_LEN(openers); k++) {
+		if (!(openers[k].languages & s->language) || !span_starts(text, span_of(openers[k].text)))
+			continue;
+		if (openers[k].text[1] != '*' || span_find(text, S("*/")) == text.n - 2)
+			return true;
+	}
+	return false;
 }
 
 static size_t indent_of(struct span line)
@@ -53,43 +115,110 @@ static size_t indent_of(struct span line)
 	return n;
 }
 
-/* The last line of what begins at `first`: of a line that is continued, or that opens a bracket which the same column closes. */
-static size_t end_of(const struct scan *s, size_t first, bool block)
+/* An item of a list, or a key whose text stands below it: all that is indented deeper belongs to it. */
+static bool has_more_below(struct span line)
 {
-	size_t last = first;
+	struct span text = span_trim(span_head(line, span_find(line, S(" #"))));
+	size_t n = text.n;
 
-	if (!s->slashes) {
-		while (last + 1 < s->n && span_ends(span_trim(s->lines[last]), S("\\")))
-			last++;
-		return last;
+	while (n && strchr("+-", text.p[n - 1]))
+		n--;
+	return span_starts(text, S("- ")) || (n > 2 && strchr("|>", text.p[n - 1]) && text.p[n - 2] == ' ');
+}
+
+static void find_items(struct scan *s, size_t *stack)
+{
+	size_t depth = 0;
+
+	for (size_t i = s->n; i-- > 0;) {
+		if (s->next[i] != i) /* what is no text ends nothing */
+			continue;
+		while (depth && indent_of(s->lines[stack[depth - 1]]) > indent_of(s->lines[i]))
+			depth--;
+		if (has_more_below(s->lines[i]))
+			s->last[i] = (depth ? stack[depth - 1] : s->n) - 1;
+		stack[depth++] = i;
 	}
-	struct span text = span_trim(s->lines[first]);
-	if (!block || !text.n || !strchr("{(", text.p[text.n - 1]))
-		return last;
-	size_t column = indent_of(s->lines[first]);
-	for (size_t i = first + 1; i < s->n; i++) {
-		struct span line = s->lines[i];
-		if (line.n > column && indent_of(line) == column && strchr("})", line.p[column]))
-			return i;
+}
+
+/* A command goes on behind a backslash, a pipe, && and ||. */
+static void find_commands(struct scan *s)
+{
+	for (size_t i = s->n; i-- > 0;) {
+		struct span line = span_trim(s->lines[i]);
+		bool more = span_ends(line, S("\\")) || span_ends(line, S("|")) || span_ends(line, S("&&"));
+		s->last[i] = more && i + 1 < s->n ? s->last[i + 1] : i;
 	}
-	return last;
+}
+
+/* What opens a bracket ends where the same column closes one. */
+static void find_blocks(struct scan *s)
+{
+	size_t closed[256] = { 0 }; /* by column: the nearest line below that closes one there */
+
+	for (size_t i = s->n; i-- > 0;) {
+		struct span text = span_trim(s->lines[i]);
+		size_t column = indent_of(s->lines[i]);
+		s->last[i] = i;
+		if (!text.n || column >= ARRAY_LEN(closed))
+			continue;
+		if (strchr("{(", text.p[text.n - 1]) && closed[column])
+			s->last[i] = closed[column];
+		if (strchr("})", text.p[0]))
+			closed[column] = i;
+	}
+}
+
+/* All lines at once: a file may be full of comments. */
+static bool find_ends(struct scan *s)
+{
+	CLEANUP(mem_free) size_t *stack = s->language & YAML ? mem_alloc((s->n + 1) * sizeof(*stack)) : NULL;
+
+	s->next = mem_alloc((s->n + 1) * sizeof(*s->next));
+	s->last = mem_alloc((s->n + 1) * sizeof(*s->last));
+	if (!s->next || !s->last || (!stack && s->language & YAML))
+		return false;
+	s->next[s->n] = s->n;
+	for (size_t i = s->n; i-- > 0;)
+		s->next[i] = is_comment_only(s, s->lines[i]) ? s->next[i + 1] : i;
+	if (s->language & SLASHES)
+		find_blocks(s);
+	else
+		find_commands(s);
+	if (stack)
+		find_items(s, stack);
+	return true;
+}
+
+/* The line that the comment at `at` of line i stands above; it may be a block comment that goes on. */
+static size_t below(const struct scan *s, size_t i, size_t at)
+{
+	struct span rest = span_from(s->lines[i], at);
+	size_t end = i;
+	bool open = (s->language & SLASHES) && !span_starts(rest, S("//")) && !span_starts(rest, S("#"));
+
+	for (; open && end + 1 < s->n && end - i < BLOCK_LINES && span_find(rest, S("*/")) == SPAN_NONE;
+	     rest = s->lines[end])
+		end++;
+	return s->next[end + 1];
 }
 
 /* The lines that a comment at `at` of line i speaks of; the whole file: 0, 0. */
 static void reach_of(const struct scan *s, size_t i, size_t at, bool nolint, size_t ret[2])
 {
-	size_t first = i;
+	struct span before = span_head(s->lines[i], at);
+	bool own = is_blank(before) || (s->language == RULE_MAKE && is_comment_only(s, s->lines[i]));
+	size_t first = own ? below(s, i, at) : i;
 
-	if (is_blank_before(s->lines[i], at)) {
-		for (first = i + 1; first < s->n && is_comment_only(s, s->lines[first]);)
-			first++;
-		if (nolint && first < s->n && span_starts(span_trim(s->lines[first]), S("package "))) {
-			ret[0] = ret[1] = 0;
-			return;
-		}
+	if (own && nolint && first < s->n && span_starts(span_trim(s->lines[first]), S("package "))) {
+		ret[0] = ret[1] = 0;
+		return;
 	}
-	ret[0] = first < s->n ? first + 1 : i + 1;
-	ret[1] = first < s->n ? end_of(s, first, nolint && first != i) + 1 : i + 1;
+	if (first >= s->n)
+		first = i;
+	bool whole = s->language & SLASHES ? nolint && first != i : true;
+	ret[0] = first + 1;
+	ret[1] = (whole ? s->last[first] : first) + 1;
 }
 
 static void say(struct scan *s, size_t i, size_t at, size_t to, bool nolint, struct span ids, struct span why)
@@ -115,10 +244,12 @@ static void scan_own(struct scan *s, size_t i, size_t mark)
 {
 	CLEANUP(buf_free) struct buf ids = { 0 };
 	struct span line = s->lines[i], rest = span_from(line, mark + sizeof(MARK) - 1);
-	size_t at = comment_before(s, line, mark);
+	size_t at = comment_before(s, i, mark);
 
 	if (at == SPAN_NONE || (rest.n && !strchr(" \t:,", rest.p[0])))
 		return;
+	if (s->language & SLASHES) /* a block comment may end before its line does */
+		rest = span_head(rest, span_find(rest, S("*/")));
 	while (rest.n) {
 		size_t n = 0;
 		while (n < rest.n && strchr(" \t:,\r", rest.p[n]))
@@ -153,9 +284,10 @@ static bool has_word(struct span list, struct span word)
 static void scan_nolint(struct scan *s, size_t i, size_t mark)
 {
 	struct span line = s->lines[i], rest = span_from(line, mark + strlen("nolint"));
-	size_t at = comment_before(s, line, mark);
+	size_t at = s->language & SLASHES ? comment_before(s, i, mark) : SPAN_NONE;
 
-	if (!s->slashes || at == SPAN_NONE || (rest.n && !strchr(" \t\r:", rest.p[0])))
+	if (at == SPAN_NONE || !span_starts(span_from(line, at), S("//")) ||
+	    (rest.n && !strchr(" \t\r:", rest.p[0])))
 		return;
 	if (span_skip(&rest, S(":"))) {
 		struct span list = span_head(rest, span_find(rest, S("//")));
@@ -180,12 +312,12 @@ static bool cut_lines(struct scan *s)
 
 void lint_allow_scan(struct lint_file *f)
 {
-	struct scan s = { .f = f, .slashes = f->kind->language & (RULE_GO | RULE_JENKINS) };
+	struct scan s = { .f = f, .language = f->kind->language };
 
 	if (span_find(f->text, S(MARK)) == SPAN_NONE &&
-	    (!s.slashes || span_find(f->text, S("nolint")) == SPAN_NONE))
+	    (!(s.language & SLASHES) || span_find(f->text, S("nolint")) == SPAN_NONE))
 		return;
-	f->bad |= !cut_lines(&s);
+	f->bad |= !cut_lines(&s) || !find_ends(&s);
 	for (size_t i = 0; i < s.n && !f->bad; i++) {
 		size_t mark = span_find(s.lines[i], S(MARK));
 		if (mark != SPAN_NONE)
@@ -195,14 +327,19 @@ void lint_allow_scan(struct lint_file *f)
 			scan_nolint(&s, i, mark);
 	}
 	mem_free(s.lines);
+	mem_free(s.next);
+	mem_free(s.last);
 }
 
 /* ---- after all ---- */
+
+#define COVERING_MAX 1000 /* comments that one finding is compared with: those nearest above it */
 
 struct allow {
 	const struct lint_fact *fact;
 	struct span rules; /* "*": all */
 	int from, to;      /* lines; both 0: the whole file */
+	int reach;         /* the largest `to` of this one and those before it in the file */
 	bool own, used;
 };
 
@@ -214,6 +351,7 @@ static struct allow read_allow(const struct lint_fact *fact)
 
 	a.from = span_int(from, &n) ? (int)n : 0;
 	a.to = span_int(to, &n) ? (int)n : 0;
+	a.to = a.from || a.to ? a.to : INT_MAX;
 	a.own = span_eq(rest, S("own"));
 	return a;
 }
@@ -234,7 +372,7 @@ static bool covers(const struct allow *a, const struct lint_finding *f)
 {
 	if (!names_rule(a->rules, f->rule->id))
 		return false;
-	return (!a->from && !a->to) || !f->at.line || (f->at.line >= a->from && f->at.line <= a->to);
+	return !f->at.line || (f->at.line >= a->from && f->at.line <= a->to);
 }
 
 /* What is allowed by nothing but words, and what allows nothing. */
@@ -255,14 +393,32 @@ static void judge_allow(struct lint_join *j, const struct allow *a)
 		lint_join_say(j, RULE_C02, a->fact->path, a->fact->at, &a->fact->a, 1);
 }
 
-/* Facts are in the order of paths: those of this one begin here. */
-static size_t first_of(const struct allow *all, size_t n, const char *path)
+static int by_reach(const void *pa, const void *pb)
+{
+	const struct allow *a = pa, *b = pb;
+	int r = strcmp(a->fact->path, b->fact->path);
+
+	return r ? r : (a->from > b->from) - (a->from < b->from);
+}
+
+static void sort_allows(struct allow *all, size_t n)
+{
+	qsort(all, n, sizeof(*all), by_reach);
+	for (size_t i = 0; i < n; i++) {
+		bool same = i && !strcmp(all[i - 1].fact->path, all[i].fact->path);
+		all[i].reach = same && all[i - 1].reach > all[i].to ? all[i - 1].reach : all[i].to;
+	}
+}
+
+/* The first that is behind this line of this file. */
+static size_t behind(const struct allow *all, size_t n, const char *path, int line)
 {
 	size_t low = 0;
 
 	while (low < n) {
 		size_t mid = (low + n) / 2;
-		if (strcmp(all[mid].fact->path, path) < 0)
+		int r = strcmp(all[mid].fact->path, path);
+		if (r < 0 || (r == 0 && all[mid].from <= line))
 			low = mid + 1;
 		else
 			n = mid;
@@ -273,13 +429,17 @@ static size_t first_of(const struct allow *all, size_t n, const char *path)
 /* Without a reason it does not pass: the finding is said, and so is what is missing. */
 static bool passes(struct allow *all, size_t n, const struct lint_finding *f)
 {
+	int line = f->at.line ? f->at.line : INT_MAX;
 	bool allowed = false;
 
-	for (size_t i = first_of(all, n, f->path); i < n && !strcmp(all[i].fact->path, f->path); i++)
+	for (size_t i = behind(all, n, f->path, line), tried = 0; i-- > 0 && tried < COVERING_MAX; tried++) {
+		if (strcmp(all[i].fact->path, f->path) != 0 || (f->at.line && all[i].reach < line))
+			break;
 		if (covers(&all[i], f)) {
 			all[i].used = true;
 			allowed |= !all[i].own || all[i].fact->b.n;
 		}
+	}
 	return allowed;
 }
 
@@ -294,6 +454,7 @@ void lint_allow_join(struct lint_join *j)
 		return;
 	for (size_t i = 0; i < count; i++)
 		all[i] = read_allow(j->facts[FACT_ALLOW][i]);
+	sort_allows(all, count);
 	for (size_t i = 0; i < r->n; i++) {
 		if (passes(all, count, &r->findings[i]))
 			r->allowed++;

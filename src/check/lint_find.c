@@ -108,7 +108,7 @@ static void add_task(struct finder *x, const char *path, int go, bool named)
 }
 
 /* N of 1.N of the folder's go.mod; `above` when it has none. */
-static int go_of(const struct finder *x, const char *dir, int above)
+static int go_of(struct finder *x, const char *dir, int above)
 {
 	CLEANUP(buf_free) struct buf path = { 0 };
 	CLEANUP(buf_free) struct buf text = { .max = 1 << 20 };
@@ -118,8 +118,12 @@ static int go_of(const struct finder *x, const char *dir, int above)
 	buf_adds(&path, "/go.mod");
 	int r = path.bad ? -ENOMEM : file_slurp_regular(buf_str(&path), &text, &e);
 	x->to->bad |= r == -ENOMEM;
-	if (r < 0)
+	if (r < 0) {
+		/* What is not said of its go line would be judged by another. */
+		if (r != -ENOENT && r != -ENOTDIR && r != -ENOMEM)
+			say_limit(x, dir, e.msg);
 		return above;
+	}
 	for (struct span rest = buf_view(&text); rest.n;) {
 		struct span line = span_trim(span_cut(&rest, '\n'));
 		if (span_skip(&line, S("go 1."))) {
@@ -175,7 +179,7 @@ static void add_folder(struct finder *x, const char *dir, int go, int depth)
 }
 
 /* The go line that holds in the folder of a path that was named. */
-static int go_above(const struct finder *x, struct span dir)
+static int go_above(struct finder *x, struct span dir)
 {
 	int go = go_of(x, ".", 0);
 
@@ -275,12 +279,13 @@ static bool is_project(const struct finder *x)
 static void add_rest(struct finder *x)
 {
 	size_t named = x->to->n;
+	bool project = is_project(x);
 
 	x->told = false;
-	if (is_project(x))
+	if (project)
 		add_folder(x, ".", 0, 0);
 	x->flat = true;
-	for (size_t i = 0; i < named && !is_project(x); i++) {
+	for (size_t i = 0; i < named && !project; i++) {
 		struct span dir = path_dir(span_of(x->to->v[i].path));
 		char *copy = arena_str(x->mem, dir);
 		if (i && span_eq(dir, path_dir(span_of(x->to->v[i - 1].path))))

@@ -43,22 +43,40 @@ struct lint_finding *lint_join_say(struct lint_join *j, enum rule_id rule, const
 	return f;
 }
 
-/* A unit leads to a watched command when it runs one, or runs a unit that does. */
+/* Who runs a unit: the facts with the same b are a list. */
+struct runner {
+	const struct lint_fact *fact;
+	struct runner *next;
+};
+
+static void watch(struct lint_join *j, struct span unit, struct span *todo, size_t *n)
+{
+	if (!unit.n || map_get(&j->watched, unit))
+		return;
+	j->bad |= !map_put(&j->watched, unit, j);
+	todo[(*n)++] = unit;
+}
+
+/* A unit leads to a watched command when it runs one, or runs a unit that does: from the commands back to who runs them. */
 static void watch_units(struct lint_join *j)
 {
-	for (size_t i = 0; i < j->n_facts[FACT_GO]; i++)
-		if (j->facts[FACT_GO][i]->a.n)
-			j->bad |= !map_put(&j->watched, j->facts[FACT_GO][i]->a, j);
-	for (bool more = true; more && !j->bad;) {
-		more = false;
-		for (size_t i = 0; i < j->n_facts[FACT_RUNS]; i++) {
-			const struct lint_fact *f = j->facts[FACT_RUNS][i];
-			if (map_get(&j->watched, f->b) && !map_get(&j->watched, f->a)) {
-				j->bad |= !map_put(&j->watched, f->a, j);
-				more = true;
-			}
-		}
+	size_t runs = j->n_facts[FACT_RUNS], go = j->n_facts[FACT_GO], n = 0;
+	CLEANUP(mem_free) struct runner *all = mem_alloc((runs + 1) * sizeof(*all));
+	CLEANUP(mem_free) struct span *todo = mem_alloc((runs + go + 1) * sizeof(*todo));
+	struct map runners = { 0 }; /* of a unit: the first of the list */
+
+	j->bad |= !all || !todo;
+	for (size_t i = 0; i < runs && !j->bad; i++) {
+		const struct lint_fact *f = j->facts[FACT_RUNS][i];
+		all[i] = (struct runner){ f, map_get(&runners, f->b) };
+		j->bad |= !map_put(&runners, f->b, &all[i]);
 	}
+	for (size_t i = 0; i < go && !j->bad; i++)
+		watch(j, j->facts[FACT_GO][i]->a, todo, &n);
+	while (n && !j->bad)
+		for (const struct runner *r = map_get(&runners, todo[--n]); r && !j->bad; r = r->next)
+			watch(j, r->fact->a, todo, &n);
+	map_free(&runners);
 }
 
 static void drop_unwatched(struct lint_join *j)

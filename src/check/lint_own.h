@@ -31,9 +31,17 @@ struct lint_fact {
  * One file that is being looked at, by one thread. What the rules say of it depends on its text, its path, go and the configuration
  * alone, so that it can be kept; what depends on other files is said as a fact, or under the condition of a unit, and joined later.
  */
-struct gosyntax;
+struct syntax;
 struct lint_worker;
 struct lint_kind;
+struct lint_lines { /* where each line begins */
+	uint32_t *at;
+	size_t n, cap;
+};
+struct lint_part { /* one of several files whose texts were put together */
+	const char *path;
+	uint32_t from, to;
+};
 struct lint_file {
 	struct lint_worker *worker;
 	const struct lint_config *config;
@@ -48,13 +56,23 @@ struct lint_file {
 	unsigned char sum[32];        /* SHA-256 of the text */
 	bool told;                    /* its findings are wanted; else it only says facts */
 	bool cached;                  /* what was said of it comes from the cache */
+	bool together;                /* and what is said of it now was found together with others */
 	/* what was said */
 	struct lint_finding *findings;
 	size_t n, cap;
 	struct lint_fact *facts;
 	size_t n_facts, cap_facts;
-	const char *limit; /* why (a part of) it was not looked at; NULL */
-	bool bad;          /* no memory */
+	const char *limit;             /* why (a part of) it was not looked at; NULL */
+	const struct lint_part *parts; /* NULL: it is one file */
+	size_t n_parts;
+	struct lint_lines lines; /* once somebody has asked for one */
+	int64_t shell_ns;        /* of processor time, that its shell took to parse */
+	struct {
+		const char *word;
+		bool there;
+	} words[16]; /* what lint_mentions was asked */
+	size_t n_words;
+	bool bad; /* no memory */
 };
 
 /*
@@ -76,11 +94,15 @@ void lint_fact(struct lint_file *f, enum lint_fact_kind kind, uint32_t from, uin
 __attribute__((format(printf, 2, 3))) struct span lint_text(struct lint_file *f, const char *fmt, ...);
 __attribute__((format(printf, 2, 3))) void lint_limit(struct lint_file *f, const char *fmt, ...);
 bool lint_word_in(const struct lint_words *w, struct span word);
+/* The number of the line that a byte is in, from 1. */
+int lint_line(struct lint_file *f, uint32_t byte);
+/* Does its text have these bytes anywhere? `word` is a literal; each is looked for once. */
+bool lint_mentions(struct lint_file *f, const char *word);
 
 /* ---- a worker's parsers: made when they are needed first ---- */
-struct gosyntax *lint_go_parser(struct lint_file *f);  /* NULL: no memory */
-struct yparser *lint_yaml_parser(struct lint_file *f); /* the same */
-struct bashsyntax *lint_bash_parser(struct lint_file *f);
+struct syntax *lint_go_parser(struct lint_file *f);   /* NULL: no memory */
+struct syntax *lint_yaml_parser(struct lint_file *f); /* the same */
+struct syntax *lint_bash_parser(struct lint_file *f);
 
 /* ---- languages ---- */
 
@@ -126,6 +148,7 @@ void lint_cache_end(struct lint_cache *c, const struct lint_file *files, size_t 
 
 void golint_check(struct lint_file *f);
 void gomod_check(struct lint_file *f);
+void lint_note_across(struct lint_file *f); /* of every file that is not Go */
 void shell_check_file(struct lint_file *f);
 void make_check(struct lint_file *f);
 void docker_check(struct lint_file *f);
@@ -133,6 +156,23 @@ void jenkins_check(struct lint_file *f);
 void systemd_check(struct lint_file *f);
 void cron_check(struct lint_file *f);
 void taskfile_check(struct lint_file *f);
+
+/* ---- files that are judged together: before all are joined ---- */
+
+/* What was said of each file; whoever judges several together puts that in the place of what was said of each alone. */
+struct lint_pool {
+	struct lint_file *files;
+	const struct lint_task *tasks; /* by path */
+	size_t n;
+	struct lint_file model; /* of a file of which nothing is known */
+	bool (*read)(struct lint_pool *p, const char *path, struct buf *text);
+	void (*place)(struct lint_file *f); /* findings and facts get their lines; the text is no more */
+	void *ctx;
+	bool bad;
+};
+/* The task of that path; SIZE_MAX: there is none. */
+size_t lint_pool_find(const struct lint_pool *p, struct span path);
+void gitlab_together(struct lint_pool *p);
 
 /* ---- after all files: what they say together ---- */
 struct lint_join {

@@ -27,7 +27,7 @@ struct found { /* a package that registers something and is not reached */
 struct work {
 	struct registration *o;
 	struct arena mem;
-	struct gosyntax *parser;
+	struct syntax *parser;
 	struct reach reach;
 	struct found *found;
 	size_t n_found, cap_found;
@@ -185,9 +185,10 @@ static void find_registered(struct work *w, const struct act_package *p, const s
 	    !go_registers_worth(buf_view(text)) ||
 	    !parsed(w, file, gofile_parse(w->parser, buf_view(text), &f, &e), &e))
 		return;
-	if (gofile_imports(&f, &mem, &imports) < 0) {
-		w->bad = true;
-	} else if (go_registers(&f, &imports, &what)) {
+	int r = gofile_imports(&f, &mem, &imports);
+	r = r < 0 ? r : go_registers(&f, &imports, &what);
+	w->bad |= r < 0;
+	if (r > 0) {
 		struct found *x = w->n_found == w->cap_found &&
 						  !mem_grow(&w->found, &w->cap_found, w->n_found, sizeof(*x))
 					  ? NULL
@@ -347,7 +348,7 @@ int registration_check(struct registration *o, struct err *e)
 	if (r == 0 && (w.bad || o->report->lost))
 		r = err_set(e, ENOMEM,
 			    TR("no memory to look for registrations", "内存不足，无法检查注册代码"));
-	gosyntax_close(w.parser);
+	syntax_close(w.parser);
 	reach_free(&w.reach);
 	map_free(&w.by_import);
 	mem_free(w.found);

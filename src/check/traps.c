@@ -51,7 +51,7 @@ struct span trap_read(struct trap_run *c, const struct src_file *f)
 	return c->text.len ? buf_view(&c->text) : S("");
 }
 
-struct gosyntax *trap_parser(struct trap_run *c)
+struct syntax *trap_parser(struct trap_run *c)
 {
 	if (!c->parser && gosyntax_open(&c->parser, NULL) < 0)
 		c->bad = true;
@@ -321,7 +321,7 @@ static void end(struct trap_run *c, struct flows *flows)
 	map_free(&c->packages);
 	map_free(&c->said);
 	flows_free(flows);
-	gosyntax_close(c->parser);
+	syntax_close(c->parser);
 	buf_free(&c->key);
 	buf_free(&c->path);
 	buf_free(&c->text);

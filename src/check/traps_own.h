@@ -20,11 +20,11 @@ struct trap_run {
 	struct buf key, path;
 	struct map said; /* "rule file line column", so that nothing is said twice */
 	size_t count[TRAPS];
-	int go, go_least;        /* N of 1.N: the newest and the oldest of all targets */
-	struct gosyntax *parser; /* made when it is needed first */
-	struct flows *flows;     /* scripts and pipelines */
-	struct map packages;     /* struct names, by folder */
-	bool bad;                /* no memory */
+	int go, go_least;      /* N of 1.N: the newest and the oldest of all targets */
+	struct syntax *parser; /* made when it is needed first */
+	struct flows *flows;   /* scripts and pipelines */
+	struct map packages;   /* struct names, by folder */
+	bool bad;              /* no memory */
 	/* The file that is being looked at. */
 	const struct src_file *file;
 	struct buf text;
@@ -50,7 +50,7 @@ __attribute__((format(printf, 2, 3))) void trap_limit(struct trap_run *c, const 
 struct span trap_read(struct trap_run *c, const struct src_file *f);
 const char *trap_path(struct trap_run *c, const struct src_dir *d,
 		      const char *name); /* absolute; until the next call */
-struct gosyntax *trap_parser(struct trap_run *c);
+struct syntax *trap_parser(struct trap_run *c);
 
 bool trap_aside(const struct src_dir *d);     /* in testdata, vendor, _x, .x */
 bool trap_looked_at(const struct src_dir *d); /* source of its author's, of this module or one inside of it */
@@ -73,7 +73,7 @@ void expr_write(const struct constraint *x, const struct goname *name, struct bu
 bool expr_has(const struct constraint *c, struct span tag);
 /* Could go itself set this tag: a GOOS, GOARCH, go1.N, cgo, race, a feature, …? */
 bool tag_of_go(struct span tag);
-bool tag_usual(struct span tag); /* that everybody knows to be set by hand, or never: ignore, tools */
+bool tag_usual(struct span tag);        /* that everybody knows to be set by hand, or never: ignore, tools */
 bool tag_meant_to_run(struct span tag); /* of tests: somebody should set it */
 struct span tag_wanted(const struct constraint *x, bool negated);
 struct span platform_fold(

@@ -115,7 +115,7 @@ static void read_file(struct reading *r, const char *path, const char *name)
 {
 	CLEANUP(buf_free) struct buf text = { .max = SOURCE_MAX };
 	int got = file_slurp_regular(path, &text, NULL);
-	struct gosyntax *parser = trap_parser(r->c);
+	struct syntax *parser = trap_parser(r->c);
 
 	r->c->bad |= got == -ENOMEM;
 	if (got < 0 || !parser ||

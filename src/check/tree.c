@@ -576,7 +576,6 @@ static int open_modules(const char *dir, const struct src_options *o, struct src
 
 static int find_root(const char *dir, struct src_tree *t, struct err *e)
 {
-	CLEANUP(buf_free) struct buf path = { 0 };
 	const char *shown = dir ? dir : ".";
 	struct stat st;
 

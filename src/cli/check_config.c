@@ -182,6 +182,18 @@ static int check_list(const struct opt_list *l, const char *flag, struct err *e)
 	return 0;
 }
 
+int lint_rules_check(const struct lint_values *o, struct err *e)
+{
+	int r = check_list(&o->only, "--only", e);
+
+	return r < 0 ? r : check_list(&o->skip, "--skip", e);
+}
+
+bool lint_rule_asked(const struct lint_values *o, size_t rule)
+{
+	return (!o->only.n || in_list(rule, &o->only)) && !in_list(rule, &o->skip);
+}
+
 /* A rule that is on somewhere runs everywhere; what it finds where it is off is dropped. */
 static void switch_rules(struct lint_settings *s, const struct lint_values *o, const struct rule_set *set)
 {
@@ -201,17 +213,17 @@ static void switch_rules(struct lint_settings *s, const struct lint_values *o, c
 static int find_cache(struct lint_settings *s, const struct lint_values *o, struct err *e)
 {
 	CLEANUP(buf_free) struct buf dir = { 0 };
-	struct err none;
+	int r = 0;
 
 	if (o->no_cache)
 		return 0;
 	if (o->cache)
 		buf_adds(&dir, o->cache);
-	else if (path_user_dir("XDG_CACHE_HOME", ".cache", &dir, &none) == 0)
+	else if ((r = path_user_dir("XDG_CACHE_HOME", ".cache", &dir, NULL)) == 0)
 		buf_adds(&dir, "/check");
-	else
+	if (r < 0 && r != -ENOMEM) /* it goes without */
 		return 0;
-	s->options.cache = arena_str(&s->mem, buf_view(&dir));
+	s->options.cache = r < 0 || dir.bad ? NULL : arena_str(&s->mem, buf_view(&dir));
 	return s->options.cache ? 0 : no_memory(e);
 }
 
@@ -228,9 +240,7 @@ int lint_settings_read(const struct lint_values *o, struct lint_settings *ret, s
 	if (r == 0)
 		r = read_config(ret, &set, e);
 	if (r == 0)
-		r = check_list(&o->only, "--only", e);
-	if (r == 0)
-		r = check_list(&o->skip, "--skip", e);
+		r = lint_rules_check(o, e);
 	ret->on = arena_alloc(&ret->mem, rule_count + 1);
 	ret->everywhere = arena_alloc(&ret->mem, rule_count + 1);
 	if (r == 0 && (!ret->on || !ret->everywhere))
@@ -238,7 +248,11 @@ int lint_settings_read(const struct lint_values *o, struct lint_settings *ret, s
 	if (r == 0) {
 		switch_rules(ret, o, &set);
 		ret->options.on = ret->on;
-		r = find_cache(ret, o, e);
+		r = memchr(ret->on, true, rule_count)
+			    ? find_cache(ret, o, e)
+			    : err_set(e, EINVAL,
+				      TR("no rule is left: --skip, --only and check.rules in tocsin.yaml together switch all of them off",
+					 "没有剩下任何规则：--skip、--only 与 tocsin.yaml 的 check.rules 合起来关闭了全部规则"));
 	}
 	return r;
 }

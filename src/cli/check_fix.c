@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/diff.h"
 #include "base/mem.h"
@@ -99,12 +100,33 @@ static bool unified(const char *path, struct span a, struct span new, struct buf
 /* ---- files ---- */
 
 struct fixing {
-	const char *root, *prefix;
+	const struct lint_options *o;
+	const char *prefix;
 	bool all;
 	struct buf *diff;
 	struct fix_sum *sum;
 	struct err *e;
 };
+
+/* What cannot be written stays as it is; the others are mended all the same. */
+static int write_fixed(struct fixing *x, const char *path, const char *shown, size_t made, struct span text)
+{
+	struct err e = { 0 };
+	int r = access(path, W_OK) < 0 ? err_set(&e, errno, "%s: %s", shown, strerror(errno))
+				       : file_replace(path, text, &e);
+
+	if (r == -ENOMEM)
+		return err_set(x->e, ENOMEM, "%s", e.msg);
+	if (r == 0) {
+		x->sum->fixed += made;
+		x->sum->files++;
+		return 0;
+	}
+	x->sum->left += made;
+	if (!x->sum->again)
+		say_error(TR("%s: not mended", "%s：未修复"), e.msg);
+	return 0;
+}
 
 static int fix_file(struct fixing *x, const struct lint_finding *const *list, size_t n)
 {
@@ -112,9 +134,13 @@ static int fix_file(struct fixing *x, const struct lint_finding *const *list, si
 	struct buf path = { 0 }, text = { .max = LINT_FILE_BYTES }, fixed = { 0 }, shown = { 0 };
 	unsigned char sum[SHA256_SIZE];
 
-	path_join(&path, x->root, list[0]->path);
+	path_join(&path, x->o->root, list[0]->path);
 	buf_addf(&shown, "%s%s", x->prefix, list[0]->path);
-	int r = file_slurp_regular(buf_str(&path), &text, x->e);
+	int r = 0;
+	if (x->o->text_path && !strcmp(x->o->text_path, list[0]->path))
+		buf_span(&text, x->o->text);
+	else
+		r = file_slurp_regular(buf_str(&path), &text, x->e);
 	if (r < 0)
 		return r;
 	sha256(buf_view(&text), sum);
@@ -130,19 +156,19 @@ static int fix_file(struct fixing *x, const struct lint_finding *const *list, si
 		return err_set(x->e, ENOMEM, TR("no memory", "内存不足"));
 	if (!made)
 		return 0;
+	if (!x->diff)
+		return write_fixed(x, buf_str(&path), buf_str(&shown), made, buf_view(&fixed));
 	x->sum->fixed += made;
 	x->sum->files++;
-	if (x->diff)
-		return unified(buf_str(&shown), buf_view(&text), buf_view(&fixed), x->diff)
-			       ? 0
-			       : err_set(x->e, ENOMEM, TR("no memory", "内存不足"));
-	return file_replace(buf_str(&path), buf_view(&fixed), x->e);
+	return unified(buf_str(&shown), buf_view(&text), buf_view(&fixed), x->diff)
+		       ? 0
+		       : err_set(x->e, ENOMEM, TR("no memory", "内存不足"));
 }
 
-int lint_fix_files(const struct lint_result *r, const char *root, const char *prefix, bool all,
+int lint_fix_files(const struct lint_result *r, const struct lint_options *o, const char *prefix, bool all,
 		   struct buf *diff, struct fix_sum *sum, struct err *e)
 {
-	struct fixing x = { root, prefix, all, diff, sum, e };
+	struct fixing x = { o, prefix, all, diff, sum, e };
 	CLEANUP(mem_free) const struct lint_finding **list = mem_alloc((r->n + 1) * sizeof(*list));
 	size_t n = 0;
 	int err = list ? 0 : err_set(e, ENOMEM, TR("no memory", "内存不足"));

@@ -200,19 +200,17 @@ static void rd_position(struct json_out *j, const char *key, int line, int colum
 	json_close(j, '}');
 }
 
-static void rd_suggestions(struct json_out *j, const struct finding *f)
+/* Each suggestion can be taken alone: half of a fix is none. */
+static void rd_suggestion(struct json_out *j, const struct edit *e)
 {
 	json_member_open(j, "suggestions", '[');
-	for (size_t i = 0; i < f->n_edits; i++) {
-		const struct edit *e = &f->edits[i];
-		json_open(j, '{');
-		json_member_open(j, "range", '{');
-		rd_position(j, "start", e->line, e->column);
-		rd_position(j, "end", e->end_line, e->end_column);
-		json_close(j, '}');
-		json_member_str(j, "text", e->text);
-		json_close(j, '}');
-	}
+	json_open(j, '{');
+	json_member_open(j, "range", '{');
+	rd_position(j, "start", e->line, e->column);
+	rd_position(j, "end", e->end_line, e->end_column);
+	json_close(j, '}');
+	json_member_str(j, "text", e->text);
+	json_close(j, '}');
 	json_close(j, ']');
 }
 
@@ -238,8 +236,8 @@ static void rd_one(struct json_out *j, const struct finding *f)
 	json_member_open(j, "code", '{');
 	json_member_strz(j, "value", f->rule ? f->rule : "check");
 	json_close(j, '}');
-	if (f->n_edits)
-		rd_suggestions(j, f);
+	if (f->n_edits == 1)
+		rd_suggestion(j, f->edits);
 	json_close(j, '}');
 }
 
@@ -269,11 +267,13 @@ static void write_rdjsonl(const struct report *r, struct buf *b)
 	}
 }
 
-#define FORMATS(X)                                                                  \
-	X("text", NULL)                                                             \
-	X("json", NULL)                                                             \
-	X("sarif", sarif_write) X("github", write_github) X("gitlab", write_gitlab) \
-		X("checkstyle", write_checkstyle) X("rdjson", write_rdjson) X("rdjsonl", write_rdjsonl)
+#define FORMATS(X)                \
+	X("text", NULL)           \
+	X("json", NULL)           \
+	X("sarif", sarif_write)   \
+	X("github", write_github) \
+	X("gitlab", write_gitlab) \
+	X("checkstyle", write_checkstyle) X("rdjson", write_rdjson) X("rdjsonl", write_rdjsonl)
 const struct check_format check_formats[] = {
 #define FORMAT(name, write) { name, write },
 	FORMATS(FORMAT)

@@ -11,16 +11,15 @@
 #include "base/text.h"
 #include "cli/check_lint.h"
 #include "cli/cmd.h"
+#include "cli/lsp_message.h"
 #include "cli/say.h"
 
 /*
  * tocsin check --lsp: a language server over standard input and output (Language Server Protocol 3.17), for editors: what is found in
  * the documents that are open, as they are typed, and the fixes as quick fixes. Documents come whole at each change (sync kind 1).
  */
-#define MESSAGE_BYTES ((size_t)64 << 20)
-#define HEAD_BYTES    4096
-#define QUIET_MS      150 /* of typing, before a document is looked at */
-#define DOCUMENTS     1000
+#define QUIET_MS  150 /* of typing, before a document is looked at */
+#define DOCUMENTS 1000
 
 enum { PARSE_ERROR = -32700, INVALID_REQUEST = -32600, METHOD_NOT_FOUND = -32601 };
 
@@ -41,11 +40,6 @@ struct server {
 	struct buf in; /* bytes that came and are not read yet */
 	bool initialized, shut, over, bad;
 	int status;
-};
-struct request {
-	struct span text;   /* the whole message */
-	struct span method; /* raw body; absent: it is an answer to us */
-	struct span id;     /* as it stands there, quotes and all; absent: a notification */
 };
 
 /* ---- messages ---- */
@@ -72,7 +66,7 @@ static void begin_message(struct json_out *j, struct span id)
 	}
 }
 
-static void answer_null(struct server *s, const struct request *q)
+static void answer_null(struct server *s, const struct lsp_request *q)
 {
 	CLEANUP(buf_free) struct buf b = { 0 };
 	struct json_out j = { .to = &b };
@@ -114,63 +108,7 @@ static void log_line(struct server *s, const char *text)
 	send_message(s, &b);
 }
 
-/* The text of a string at a path of keys; false: there is none. */
-static bool get_text(const struct request *q, const char *path, struct buf *ret)
-{
-	struct span raw;
-
-	buf_clear(ret);
-	return json_find(q->text, path, &raw) && (json_unescape(raw, ret), !ret->bad);
-}
-
-/* The envelope: method and id. false: it is no JSON object. */
-static bool read_request(struct span text, struct request *ret)
-{
-	struct json_in j = { .text = text };
-	enum json_tok t;
-
-	*ret = (struct request){ .text = text };
-	if (json_next(&j) != JSON_OBJ)
-		return false;
-	while ((t = json_next(&j)) == JSON_KEY) {
-		struct span key = j.value;
-		t = json_next(&j);
-		if (t == JSON_BAD || t == JSON_END)
-			return false;
-		if (span_eq(key, S("method")) && t == JSON_STR)
-			ret->method = j.value;
-		else if (span_eq(key, S("id")) && t == JSON_NUM)
-			ret->id = j.value;
-		else if (span_eq(key, S("id")) && t == JSON_STR)
-			ret->id = (struct span){ j.value.p - 1, j.value.n + 2 };
-		else if ((t == JSON_OBJ || t == JSON_ARR) && !json_skip(&j))
-			return false;
-	}
-	return t == JSON_OBJ_END;
-}
-
 /* ---- documents ---- */
-
-/* The path of a file: URI; false: it is none. */
-static bool path_of_uri(struct span uri, struct buf *ret)
-{
-	buf_clear(ret);
-	if (!span_skip(&uri, S("file://")))
-		return false;
-	size_t slash = span_chr(uri, '/'); /* behind a host name, mostly none */
-	for (uri = slash == SPAN_NONE ? (struct span){ 0 } : span_from(uri, slash); uri.n;
-	     uri = span_from(uri, 1)) {
-		int high = uri.n > 2 && *uri.p == '%' ? hex_digit(uri.p[1]) : -1,
-		    low = high >= 0 ? hex_digit(uri.p[2]) : -1;
-		if (low >= 0) {
-			buf_addc(ret, (char)(high * 16 + low));
-			uri = span_from(uri, 2);
-		} else {
-			buf_addc(ret, *uri.p);
-		}
-	}
-	return ret->len > 0 && !ret->bad && !memchr(ret->p, 0, ret->len);
-}
 
 static void forget_document(struct document *d)
 {
@@ -207,13 +145,24 @@ static bool place_document(const struct server *s, struct span path, struct docu
 	return d->root && d->path;
 }
 
-static void open_document(struct server *s, const struct request *q)
+/* As lsp_text; want of memory is no text that is not there. */
+static bool text_of(struct server *s, const struct lsp_request *q, const char *path, struct buf *ret)
+{
+	bool there = lsp_text(q, path, ret);
+
+	s->bad |= ret->bad;
+	return there;
+}
+
+static void open_document(struct server *s, const struct lsp_request *q)
 {
 	CLEANUP(buf_free) struct buf uri = { 0 };
 	CLEANUP(buf_free) struct buf path = { 0 };
 
-	if (!get_text(q, "params.textDocument.uri", &uri) || !path_of_uri(buf_view(&uri), &path))
+	if (!text_of(s, q, "params.textDocument.uri", &uri) || !lsp_path(buf_view(&uri), &path)) {
+		s->bad |= path.bad;
 		return;
+	}
 	struct document **at = find_document(s, buf_view(&uri)), *d = *at;
 	if (!d && s->n >= DOCUMENTS) {
 		log_line(s, TR("too many open documents: this one is not looked at",
@@ -231,45 +180,19 @@ static void open_document(struct server *s, const struct request *q)
 		}
 		s->n++;
 	}
-	d->dirty = get_text(q, "params.textDocument.text", &d->text);
+	d->dirty = text_of(s, q, "params.textDocument.text", &d->text);
 }
 
-/* The last of params.contentChanges: each holds the whole text. */
-static bool last_change(struct span text, struct buf *ret)
-{
-	struct span changes = { 0 };
-	bool found = false;
-	struct json_in j = { .text = text };
-	enum json_tok t;
-	int depth = 0;
-
-	buf_clear(ret);
-	while ((t = json_next(&j)) > JSON_END) {
-		if (t == JSON_KEY && depth == 0 && span_eq(j.value, S("contentChanges"))) {
-			if (json_next(&j) != JSON_ARR)
-				return false;
-			depth = j.depth;
-		} else if (t == JSON_ARR_END && depth && j.depth < depth) {
-			break;
-		} else if (t == JSON_KEY && depth && j.depth == depth + 1 && span_eq(j.value, S("text"))) {
-			if (json_next(&j) != JSON_STR)
-				return false;
-			changes = j.value;
-			found = true;
-		}
-	}
-	return found && (json_unescape(changes, ret), !ret->bad);
-}
-
-static void change_document(struct server *s, const struct request *q)
+static void change_document(struct server *s, const struct lsp_request *q)
 {
 	CLEANUP(buf_free) struct buf uri = { 0 };
 
-	if (!get_text(q, "params.textDocument.uri", &uri))
+	if (!text_of(s, q, "params.textDocument.uri", &uri))
 		return;
 	struct document *d = *find_document(s, buf_view(&uri));
-	if (d && last_change(q->text, &d->text))
+	if (d && lsp_last_change(q->text, &d->text))
 		d->dirty = true;
+	s->bad |= d && d->text.bad;
 }
 
 /* ---- what is found ---- */
@@ -355,11 +278,11 @@ static void look_at(struct server *s, struct document *d)
 	publish(s, d, d->uri);
 }
 
-static void close_document(struct server *s, const struct request *q)
+static void close_document(struct server *s, const struct lsp_request *q)
 {
 	CLEANUP(buf_free) struct buf uri = { 0 };
 
-	if (!get_text(q, "params.textDocument.uri", &uri))
+	if (!text_of(s, q, "params.textDocument.uri", &uri))
 		return;
 	struct document **at = find_document(s, buf_view(&uri)), *d = *at;
 	if (!d)
@@ -378,14 +301,6 @@ static void look_again(struct server *s)
 }
 
 /* ---- quick fixes ---- */
-
-static int64_t get_int(const struct request *q, const char *path)
-{
-	struct span raw;
-	int64_t n;
-
-	return json_find(q->text, path, &raw) && span_int(raw, &n) ? n : 0;
-}
 
 static void put_action(struct json_out *j, const struct document *d, const struct lint_finding *f)
 {
@@ -416,15 +331,15 @@ static void put_action(struct json_out *j, const struct document *d, const struc
 	j->to->bad |= title.bad;
 }
 
-static void answer_actions(struct server *s, const struct request *q)
+static void answer_actions(struct server *s, const struct lsp_request *q)
 {
 	CLEANUP(buf_free) struct buf uri = { 0 };
 	CLEANUP(buf_free) struct buf b = { 0 };
 	struct json_out j = { .to = &b };
-	int64_t from = get_int(q, "params.range.start.line") + 1,
-		to = get_int(q, "params.range.end.line") + 1;
-	struct document *d = get_text(q, "params.textDocument.uri", &uri) ? *find_document(s, buf_view(&uri))
-									  : NULL;
+	int64_t from = lsp_int(q, "params.range.start.line") + 1,
+		to = lsp_int(q, "params.range.end.line") + 1;
+	struct document *d =
+		text_of(s, q, "params.textDocument.uri", &uri) ? *find_document(s, buf_view(&uri)) : NULL;
 
 	if (d && d->dirty)
 		look_at(s, d); /* its places must be those of the text that the editor has */
@@ -442,7 +357,7 @@ static void answer_actions(struct server *s, const struct request *q)
 
 /* ---- the life of a server ---- */
 
-static void answer_initialize(struct server *s, const struct request *q)
+static void answer_initialize(struct server *s, const struct lsp_request *q)
 {
 	static const char *const where[] = { "params.rootUri", "params.rootPath" };
 	CLEANUP(buf_free) struct buf uri = { 0 };
@@ -451,7 +366,7 @@ static void answer_initialize(struct server *s, const struct request *q)
 	struct json_out j = { .to = &b };
 
 	for (size_t i = 0; i < ARRAY_LEN(where) && !path.len; i++)
-		if (get_text(q, where[i], &uri) && !path_of_uri(buf_view(&uri), &path) && uri.len &&
+		if (lsp_text(q, where[i], &uri) && !lsp_path(buf_view(&uri), &path) && uri.len &&
 		    *uri.p == '/')
 			buf_span(&path, buf_view(&uri));
 	while (path.len > 1 && path.p[path.len - 1] == '/')
@@ -486,20 +401,20 @@ static void answer_initialize(struct server *s, const struct request *q)
 	send_message(s, &b);
 }
 
-static void shut_down(struct server *s, const struct request *q)
+static void shut_down(struct server *s, const struct lsp_request *q)
 {
 	s->shut = true;
 	answer_null(s, q);
 }
 
-static void leave(struct server *s, const struct request *q)
+static void leave(struct server *s, const struct lsp_request *q)
 {
 	(void)q;
 	s->over = true;
 	s->status = s->shut ? EXIT_OK : EXIT_WRONG; /* as the protocol wants it */
 }
 
-static void saved(struct server *s, const struct request *q)
+static void saved(struct server *s, const struct lsp_request *q)
 {
 	(void)q;
 	look_again(s);
@@ -507,7 +422,7 @@ static void saved(struct server *s, const struct request *q)
 
 static const struct {
 	const char *method;
-	void (*handle)(struct server *s, const struct request *q);
+	void (*handle)(struct server *s, const struct lsp_request *q);
 	bool request; /* wants an answer */
 } methods[] = {
 	{ "initialize", answer_initialize, true },
@@ -524,9 +439,9 @@ static const struct {
 static void handle(struct server *s, struct span text)
 {
 	CLEANUP(buf_free) struct buf method = { 0 };
-	struct request q;
+	struct lsp_request q;
 
-	if (!read_request(text, &q)) {
+	if (!lsp_request_read(text, &q)) {
 		answer_error(s, (struct span){ 0 }, PARSE_ERROR, TR("no JSON object", "不是 JSON 对象"));
 		return;
 	}
@@ -547,38 +462,18 @@ static void handle(struct server *s, struct span text)
 
 /* ---- the stream ---- */
 
-/* The length that the head at the beginning of in says, and where the body begins; 0: more bytes are needed; -1: it is no head. */
-static int read_head(struct span in, size_t *body, size_t *n)
-{
-	size_t end = span_find(in, S("\r\n\r\n"));
-	int64_t length = -1;
-
-	if (end == SPAN_NONE)
-		return in.n > HEAD_BYTES ? -1 : 0;
-	for (struct span head = span_head(in, end); head.n;) {
-		struct span line = span_cut(&head, '\n'), name = span_cut(&line, ':');
-		if (span_eq(name, S("Content-Length")) && !span_int(span_trim(line), &length))
-			return -1;
-	}
-	if (length < 0 || (uint64_t)length > MESSAGE_BYTES)
-		return -1;
-	*body = end + 4;
-	*n = (size_t)length;
-	return 1;
-}
-
 /* All messages that are there whole. */
 static void take_messages(struct server *s)
 {
 	size_t body, n;
 	int r;
 
-	while (!s->over && (r = read_head(buf_view(&s->in), &body, &n)) != 0) {
+	while (!s->over && (r = lsp_frame(buf_view(&s->in), &body, &n)) != 0) {
 		if (r < 0) {
 			say_error(
 				TR("--lsp: standard input is not the Language Server Protocol (Content-Length, at most %zu MiB)",
 				   "--lsp：标准输入不是语言服务器协议（Content-Length，最多 %zu MiB）"),
-				MESSAGE_BYTES >> 20);
+				LSP_BYTES >> 20);
 			s->over = true;
 			s->status = EXIT_USAGE;
 			return;

@@ -177,6 +177,14 @@ static void show_rules(const struct report *r, struct buf *b)
 		buf_addc(b, '\n');
 }
 
+static void show_kinds(const size_t sums[3], struct buf *b)
+{
+	buf_addf(b, COUNTED(sums[SEV_ERROR], "%zu error, ", "%zu errors, ", "%zu 个错误，"), sums[SEV_ERROR]);
+	buf_addf(b, COUNTED(sums[SEV_WARNING], "%zu warning, ", "%zu warnings, ", "%zu 个警告，"),
+		 sums[SEV_WARNING]);
+	buf_addf(b, COUNTED(sums[SEV_NOTE], "%zu note", "%zu notes", "%zu 个提示"), sums[SEV_NOTE]);
+}
+
 static void show_sum(const struct lint_text *x, const struct term *t, struct buf *b)
 {
 	size_t sums[3] = { 0 };
@@ -186,15 +194,18 @@ static void show_sum(const struct lint_text *x, const struct term *t, struct buf
 	if (!x->report->n_findings)
 		say_paint(b, t, PAINT_GREEN, TR("nothing found", "没有发现问题"));
 	else
-		buf_addf(b, TR("%zu errors, %zu warnings, %zu notes", "%zu 个错误，%zu 个警告，%zu 个提示"),
-			 sums[SEV_ERROR], sums[SEV_WARNING], sums[SEV_NOTE]);
-	buf_addf(b, TR(" in %zu files", "；检查了 %zu 个文件"), x->lint->files);
+		show_kinds(sums, b);
+	buf_addf(b, COUNTED(x->lint->files, " in %zu file", " in %zu files", "；检查了 %zu 个文件"),
+		 x->lint->files);
 	if (x->lint->allowed)
 		buf_addf(b, TR("; %zu allowed by comments", "；注释放行 %zu 处"), x->lint->allowed);
 	if (x->baseline.known)
 		buf_addf(b, TR("; %zu known by the baseline", "；基线已知 %zu 处"), x->baseline.known);
 	if (x->lint->errors)
-		buf_addf(b, TR("; %zu places could not be parsed", "；%zu 处无法解析"), x->lint->errors);
+		buf_addf(b,
+			 COUNTED(x->lint->errors, "; %zu place could not be parsed",
+				 "; %zu places could not be parsed", "；%zu 处无法解析"),
+			 x->lint->errors);
 	buf_addc(b, '\n');
 	show_rules(x->report, b);
 }

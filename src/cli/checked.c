@@ -110,7 +110,9 @@ static void write_advice(struct span advice, const struct term *t, struct buf *b
 
 static void write_finding(const struct finding *f, const struct term *t, struct buf *b)
 {
-	static const enum paint paints[] = { [SEV_NOTE] = PAINT_CYAN, [SEV_WARNING] = PAINT_YELLOW, [SEV_ERROR] = PAINT_RED };
+	static const enum paint paints[] = {
+		[SEV_NOTE] = PAINT_CYAN, [SEV_WARNING] = PAINT_YELLOW, [SEV_ERROR] = PAINT_RED
+	};
 	CLEANUP(buf_free) struct buf where = { 0 };
 	CLEANUP(buf_free) struct buf text = { 0 };
 
@@ -143,7 +145,8 @@ static void write_sum(const struct checked *c, const size_t sums[3], const struc
 		buf_addc(b, '\n');
 		return;
 	}
-	buf_addf(b, TR("%zu errors, %zu warnings", "%zu 个错误，%zu 个警告"), sums[SEV_ERROR], sums[SEV_WARNING]);
+	buf_addf(b, TR("%zu errors, %zu warnings", "%zu 个错误，%zu 个警告"), sums[SEV_ERROR],
+		 sums[SEV_WARNING]);
 	if (c->modules >= 0)
 		buf_addf(b, TR("; modules: %lld", "；模块：%lld"), (long long)c->modules);
 	if (c->packages >= 0)
@@ -163,7 +166,8 @@ static void write_text(const struct checked *c, const size_t sums[3], const stru
 		const struct finding *f = &c->report.findings[i];
 		if (c->hide_notes && f->severity == SEV_NOTE)
 			continue;
-		struct span advice = advice_of(f), next = i + 1 < c->report.n_findings ? advice_of(&f[1]) : (struct span){ 0 };
+		struct span advice = advice_of(f),
+			    next = i + 1 < c->report.n_findings ? advice_of(&f[1]) : (struct span){ 0 };
 		write_finding(f, t, b);
 		if (advice.n && !span_eq(advice, next)) /* said once, behind the last that it belongs to */
 			write_advice(advice, t, b);
@@ -175,7 +179,8 @@ static void write_text(const struct checked *c, const size_t sums[3], const stru
 	}
 	if (c->hide_notes && sums[SEV_NOTE]) {
 		say_paint(b, t, PAINT_DIM, TR("note: ", "提示："));
-		buf_addf(b, TR("%zu notes; --notes shows them\n", "%zu 条提示；--notes 可显示\n"), sums[SEV_NOTE]);
+		buf_addf(b, TR("%zu notes; --notes shows them\n", "%zu 条提示；--notes 可显示\n"),
+			 sums[SEV_NOTE]);
 	}
 	if (!c->own_sum)
 		write_sum(c, sums, t, b);
@@ -215,13 +220,14 @@ int checked_end(struct checked *c, const struct checked_values *o)
 		qsort(c->report.findings, c->report.n_findings, sizeof(*c->report.findings), by_place);
 	for (size_t i = 0; i < c->report.n_findings; i++)
 		sums[c->report.findings[i].severity]++;
+	int status = sums[SEV_ERROR] || (o->strict && sums[SEV_WARNING]) ? EXIT_WRONG : EXIT_OK;
+	c->report.exit_code = status;
 	if (c->write)
 		c->write(&c->report, &text);
 	else if (o->json)
 		write_json(c, &text);
 	else
 		write_text(c, sums, &t, &text);
-	int status = sums[SEV_ERROR] || (o->strict && sums[SEV_WARNING]) ? EXIT_WRONG : EXIT_OK;
 	if (o->sarif && write_sarif(c, o->sarif))
 		status = EXIT_OWN;
 	if (text.bad || c->report.lost) {

@@ -65,9 +65,8 @@ static int read_stdin(struct lint_out *x, struct err *e)
 }
 
 /* One folder that lies elsewhere is a tree of its own; its files are shown as they were named. */
-static int choose_root(struct lint_out *x, const struct args *a, struct err *e)
+int lint_choose_root(const struct args *a, struct lint_options *o, struct buf *prefix, struct err *e)
 {
-	struct lint_options *o = &x->settings.options;
 	char here[PATH_MAX], there[PATH_MAX];
 	struct stat s;
 
@@ -82,8 +81,8 @@ static int choose_root(struct lint_out *x, const struct args *a, struct err *e)
 		return 0;
 	o->root = a->v[0];
 	o->n_paths = 0;
-	buf_addf(&x->prefix, "%s%s", a->v[0], a->v[0][strlen(a->v[0]) - 1] == '/' ? "" : "/");
-	return x->prefix.bad ? err_set(e, ENOMEM, TR("no memory", "内存不足")) : 0;
+	buf_addf(prefix, "%s%s", a->v[0], a->v[0][strlen(a->v[0]) - 1] == '/' ? "" : "/");
+	return prefix->bad ? err_set(e, ENOMEM, TR("no memory", "内存不足")) : 0;
 }
 
 static int look(struct lint_out *x, struct err *e)
@@ -108,8 +107,8 @@ static int mend(struct lint_out *x, bool fix, struct err *e)
 	int r = 0;
 
 	for (int round = 0; round < FIX_ROUNDS && r == 0; round++) {
-		struct fix_sum sum = { 0 };
-		r = lint_fix_files(&x->lint, x->settings.options.root, buf_str(&x->prefix), all,
+		struct fix_sum sum = { .again = round > 0 };
+		r = lint_fix_files(&x->lint, &x->settings.options, buf_str(&x->prefix), all,
 				   x->o->diff ? &x->diff : NULL, &sum, e);
 		x->fixed.fixed += sum.fixed;
 		x->fixed.files = sum.files > x->fixed.files ? sum.files : x->fixed.files;
@@ -119,7 +118,10 @@ static int mend(struct lint_out *x, bool fix, struct err *e)
 		r = look(x, e);
 	}
 	if (r == 0 && !x->o->diff && x->fixed.fixed)
-		say_error(TR("mended %zu findings in %zu files", "已修复 %zu 处，共 %zu 个文件"),
+		say_error(x->fixed.files == 1
+				  ? COUNTED(x->fixed.fixed, "mended %zu finding in %zu file",
+					    "mended %zu findings in %zu file", "已修复 %zu 处，共 %zu 个文件")
+				  : TR("mended %zu findings in %zu files", "已修复 %zu 处，共 %zu 个文件"),
 			  x->fixed.fixed, x->fixed.files);
 	return r;
 }
@@ -132,8 +134,13 @@ static void copy_edits(struct report *r, struct finding *f, const struct lint_fi
 	r->lost |= x->n_edits && !f->edits;
 	for (size_t i = 0; i < x->n_edits && f->edits; i++, f->n_edits++) {
 		const struct lint_place *at = &x->edits[i].at;
-		f->edits[i] =
-			(struct edit){ at->line, at->column, at->end_line, at->end_column, x->edits[i].text };
+		f->edits[i] = (struct edit){ .line = at->line,
+					     .column = at->column,
+					     .end_line = at->end_line,
+					     .end_column = at->end_column,
+					     .wide = at->wide,
+					     .end_wide = at->end_wide,
+					     .text = x->edits[i].text };
 	}
 	f->edits_safe = x->edits_safe;
 }
@@ -182,6 +189,9 @@ static void find_place(struct report *r)
 	struct span below = span_of(here);
 	if (span_skip(&below, span_of(w.top)) && span_skip(&below, S("/")) && below.n)
 		r->cwd = report_text(r, "%.*s", SPAN_ARG(below)).p;
+	r->repository = w.remote;
+	r->ci.commit = w.commit;
+	r->ci.branch = w.branch;
 }
 
 /* Fingerprints are of what is told: without secrets. */
@@ -321,12 +331,12 @@ static int work(struct lint_out *x, const struct args *a, struct err *e)
 		x->settings.options.progress = show_progress;
 		x->settings.options.ctx = x;
 	}
-	r = choose_root(x, a, e);
+	r = lint_choose_root(a, &x->settings.options, &x->prefix, e);
 	if (r == 0 && x->o->stdin_name)
 		r = read_stdin(x, e);
 	if (r == 0)
 		r = look(x, e);
-	if (r == 0 && !x->lint.files && !x->lint.excluded)
+	if (r == 0 && !x->lint.files && !x->lint.excluded && !(x->o->allow_empty && !x->lint.n_limits))
 		r = err_set(e, ENOENT,
 			    TR("nothing was checked: no file here is Go source, a script or a pipeline%s%s",
 			       "没有检查任何文件：此处没有 Go 源码、脚本或流水线%s%s"),
@@ -334,6 +344,25 @@ static int work(struct lint_out *x, const struct args *a, struct err *e)
 	if (r == 0 && (fix || x->o->diff))
 		r = mend(x, fix, e);
 	return r == 0 ? report_lint(x, e) : r;
+}
+
+/* Of what else can be said there is nothing that a ranking could do with it: better refused than passed over. */
+static int from_faults(const struct lint_values *o, const struct args *a)
+{
+	static const char *const others[] = { "format",         "output", "new-from", "baseline",
+					      "baseline-write", "fix",    "diff",     "stdin-filename",
+					      "sarif",          "strict" };
+	char msg[160];
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		if (!opt_given(&verb_check, a, others[i]))
+			continue;
+		snprintf(msg, sizeof(msg),
+			 TR("--from-faults and --%s do not go together", "--from-faults 与 --%s 不能同用"),
+			 others[i]);
+		return say_usage("check", msg);
+	}
+	return check_from_faults(o, a);
 }
 
 static int run(void *values, const struct args *a)
@@ -345,7 +374,7 @@ static int run(void *values, const struct args *a)
 	if (o->lsp)
 		return check_lsp(o);
 	if (o->from_faults)
-		return check_from_faults(o->store, o->checked.json);
+		return from_faults(o, a);
 	int r = work(&x, a, &e);
 
 	if (r < 0) {
@@ -375,12 +404,13 @@ static const struct opt opts[] = {
 	{ "fix", 0, OPT_MAYBE, AT(fix_how), { "safe|all", "safe|all" }, { "mend what can be mended without a doubt; all: also where somebody should look at it", "修复确定无疑的问题；all：也修复需要人工复核的问题" }, fix_words, 0 },
 	{ "diff", 0, OPT_FLAG, AT(diff), { NULL, NULL }, { "show what --fix would change, and write nothing", "显示 --fix 将做的修改，不写入" }, NULL, 0 },
 	{ "stdin-filename", 0, OPT_STRING, AT(stdin_name), { "NAME", "名称" }, { "check standard input as the file of this name", "把标准输入当作此名称的文件来检查" }, NULL, 0 },
+	{ "allow-empty", 0, OPT_FLAG, AT(allow_empty), { NULL, NULL }, { "nothing to check is no failure: for hooks that name the files of a change, of whatever kind", "没有可检查的内容不算失败：供按改动文件逐个传参的钩子使用" }, NULL, 0 },
 	{ "config", 0, OPT_INPUT, AT(config), { "FILE", "文件" }, { "the tocsin.yaml to read first (else TOCSIN_CONFIG, then the nearest one upward)", "首先读取的 tocsin.yaml（默认取 TOCSIN_CONFIG，再向上查找最近的）" }, NULL, 0 },
 	{ "no-config", 0, OPT_FLAG, AT(no_config), { NULL, NULL }, { "read no tocsin.yaml", "不读取 tocsin.yaml" }, NULL, 0 },
 	{ "cache", 0, OPT_STRING, AT(cache), { "FOLDER", "目录" }, { "where what is known of unchanged files is kept; else in the user's cache", "未改动文件的检查结果的保存位置；默认在用户缓存目录" }, NULL, 0 },
 	{ "no-cache", 0, OPT_FLAG, AT(no_cache), { NULL, NULL }, { "look at everything anew, and keep nothing", "全部重新检查，且不保存" }, NULL, 0 },
 	{ "lsp", 0, OPT_FLAG, AT(lsp), { NULL, NULL }, { "be a language server on standard input and output, for editors: diagnostics and quick fixes", "作为语言服务器在标准输入输出上为编辑器提供诊断和快速修复" }, NULL, 0 },
-	{ "from-faults", 0, OPT_FLAG, AT(from_faults), { NULL, NULL }, { "check nothing: rank the rules by the faults of the library that they would have prevented", "不做检查：按规则本可预防的故障库记录给规则排序" }, NULL, 0 },
+	{ "from-faults", 0, OPT_FLAG, AT(from_faults), { NULL, NULL }, { "rank the rules by the faults of the library that they would have prevented, first those that are broken here", "按规则本可预防的故障库记录给规则排序，此处违反的排在最前" }, NULL, 0 },
 	OPT_STORE(struct lint_values),
 	CHECKED_OPTS,
 };
@@ -403,6 +433,7 @@ const struct verb verb_check = {
 		  "  tocsin check --new-from origin/main --format github\n"
 		  "  tocsin check --baseline .tocsin-baseline --baseline-write\n"
 		  "  tocsin check --fix\n"
+		  "  tocsin check --from-faults\n"
 		  "  tocsin check rules R01\n"
 		  "  tocsin check activation\n"
 		  "  tocsin check active store.Open --binary ./server --pid 4711\n\n"
@@ -416,6 +447,7 @@ const struct verb verb_check = {
 		  "  tocsin check --new-from origin/main --format github\n"
 		  "  tocsin check --baseline .tocsin-baseline --baseline-write\n"
 		  "  tocsin check --fix\n"
+		  "  tocsin check --from-faults\n"
 		  "  tocsin check rules R01\n"
 		  "  tocsin check activation\n"
 		  "  tocsin check active store.Open --binary ./server --pid 4711\n\n"

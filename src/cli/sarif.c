@@ -2,19 +2,20 @@
 
 #include <stdio.h>
 
-#include "base/json.h"
 #include "base/arena.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "base/time.h"
 #include "check/rule.h"
 
-#define SCHEMA "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
+#define SCHEMA  "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
+#define RESULTS 25000 /* GitHub refuses a file with more in a run; findings come the worst first */
 
 /* What a result is made from, whether a finding of a run or a fault of the library. */
 struct result {
 	struct span cause, message, excerpt, package, test, file, fingerprint, owner, id;
-	const char *baseline; /* NULL: no library was asked */
+	const char *baseline;   /* NULL: no library was asked */
 	const char *suppressed; /* why; NULL: it is not */
 	enum severity severity;
 	const struct place *places;
@@ -22,7 +23,10 @@ struct result {
 	int line, column;
 	int end_line, end_column; /* 0: not known */
 	char line_hash[32]; /* of the text of its line, for services that follow it by that; "": not known */
-	int64_t count; /* 0: not known */
+	int64_t count;      /* 0: not known */
+	const struct edit *edits; /* what would mend it */
+	size_t n_edits;
+	struct span advice; /* in words */
 };
 
 struct rules {
@@ -106,7 +110,8 @@ static void put_lint_rule(struct json_out *j, const struct rule *r)
 	put_text(j, "shortDescription", span_of(tx(r->title)));
 	put_text(j, "fullDescription", span_of(tx(r->why)));
 	buf_addf(&help, "%s\n\n%s\n\n", tx(r->why), tx(r->advice));
-	buf_addf(&help, TR("`tocsin check rules %s` shows examples.", "`tocsin check rules %s` 可查看示例。"), r->id);
+	buf_addf(&help, TR("`tocsin check rules %s` shows examples.", "`tocsin check rules %s` 可查看示例。"),
+		 r->id);
 	open_obj(j, "help");
 	put(j, "text", buf_str(&help));
 	put(j, "markdown", buf_str(&help));
@@ -174,7 +179,8 @@ static void put_tool(struct sarif *s)
 /* A path as a URI reference: what is no plain character is percent-encoded, a first element with a colon gets "./". */
 static void add_uri(struct buf *b, struct span path)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/!$&'()*+,;=@:";
+	static const char plain[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/!$&'()*+,;=@:";
 
 	if (span_chr(span_head(path, span_chr(path, '/')), ':') != SPAN_NONE)
 		buf_adds(b, "./");
@@ -186,7 +192,7 @@ static void add_uri(struct buf *b, struct span path)
 	}
 }
 
-static void put_physical(struct sarif *s, struct span file, const struct result *at)
+static void put_artifact(struct sarif *s, struct span file)
 {
 	CLEANUP(buf_free) struct buf path = { 0 };
 	CLEANUP(buf_free) struct buf uri = { 0 };
@@ -200,24 +206,37 @@ static void put_physical(struct sarif *s, struct span file, const struct result 
 	buf_span(&path, file);
 	buf_adds(&uri, absolute ? "file://" : "");
 	add_uri(&uri, buf_view(&path));
-	open_obj(j, "physicalLocation");
 	open_obj(j, "artifactLocation");
 	json_key(j, "uri");
 	json_str(j, buf_view(&uri));
 	if (!absolute)
 		put(j, "uriBaseId", "SRCROOT");
 	json_close(j, '}');
-	if (at && at->line > 0) {
-		open_obj(j, "region");
-		put_int(j, "startLine", at->line);
-		if (at->column > 0)
-			put_int(j, "startColumn", at->column);
-		if (at->end_line > 0) {
-			put_int(j, "endLine", at->end_line);
-			put_int(j, "endColumn", at->end_column);
-		}
-		json_close(j, '}');
+	j->to->bad |= path.bad || uri.bad;
+}
+
+static void put_region(struct json_out *j, const char *key, int line, int column, int end_line,
+		       int end_column)
+{
+	open_obj(j, key);
+	put_int(j, "startLine", line);
+	if (column > 0)
+		put_int(j, "startColumn", column);
+	if (end_line > 0) {
+		put_int(j, "endLine", end_line);
+		put_int(j, "endColumn", end_column);
 	}
+	json_close(j, '}');
+}
+
+static void put_physical(struct sarif *s, struct span file, const struct result *at)
+{
+	struct json_out *j = &s->j;
+
+	open_obj(j, "physicalLocation");
+	put_artifact(s, file);
+	if (at && at->line > 0)
+		put_region(j, "region", at->line, at->column, at->end_line, at->end_column);
 	json_close(j, '}');
 }
 
@@ -292,6 +311,35 @@ static void put_properties(struct json_out *j, const struct result *r)
 	json_close(j, '}');
 }
 
+/* What would mend it: one change of one file. */
+static void put_fix(struct sarif *s, const struct result *r)
+{
+	struct json_out *j = &s->j;
+
+	open_list(j, "fixes");
+	json_open(j, '{');
+	if (r->advice.n)
+		put_text(j, "description", r->advice);
+	open_list(j, "artifactChanges");
+	json_open(j, '{');
+	put_artifact(s, r->file);
+	open_list(j, "replacements");
+	for (size_t i = 0; i < r->n_edits; i++) {
+		const struct edit *e = &r->edits[i];
+		json_open(j, '{');
+		put_region(j, "deletedRegion", e->line, e->wide, e->end_line, e->end_wide);
+		open_obj(j, "insertedContent");
+		json_member_str(j, "text", e->text);
+		json_close(j, '}');
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+	json_close(j, '}');
+	json_close(j, ']');
+	json_close(j, '}');
+	json_close(j, ']');
+}
+
 static void put_result(struct sarif *s, const struct result *r)
 {
 	struct json_out *j = &s->j;
@@ -324,6 +372,8 @@ static void put_result(struct sarif *s, const struct result *r)
 	}
 	if (r->count > 0)
 		put_int(j, "occurrenceCount", r->count);
+	if (r->n_edits)
+		put_fix(s, r);
 	put_properties(j, r);
 	json_close(j, '}');
 }
@@ -396,7 +446,59 @@ static struct result of_finding(struct sarif *s, const struct finding *f)
 		.count = f->fault.id ? f->fault.count : 0,
 		.places = f->places,
 		.n_places = f->n_places,
+		.edits = f->edits,
+		.n_edits = f->n_edits,
+		.advice = f->advice,
 	};
+}
+
+static void put_notification(struct json_out *j, struct span text)
+{
+	json_open(j, '{');
+	put(j, "level", "warning");
+	put_text(j, "message", text);
+	json_close(j, '}');
+}
+
+/* What was not looked at, and bounds that were hit. */
+static void put_notifications(struct json_out *j, const struct report *r)
+{
+	CLEANUP(buf_free) struct buf more = { 0 };
+
+	if (!r->limits.n && r->n_findings <= RESULTS)
+		return;
+	open_list(j, "toolExecutionNotifications");
+	for (size_t i = 0; i < r->limits.n; i++)
+		put_notification(j, span_of(r->limits.v[i]));
+	if (r->n_findings > RESULTS) {
+		buf_addf(&more,
+			 TR("%zu more findings are left out: services take %d results of a run",
+			    "另有 %zu 项发现未列出：平台每次运行最多接收 %d 条结果"),
+			 r->n_findings - RESULTS, RESULTS);
+		put_notification(j, buf_view(&more));
+	}
+	json_close(j, ']');
+	j->to->bad |= more.bad;
+}
+
+/* Only what is an address for others too: git also knows "host:path" and folders. */
+static void put_origin(struct json_out *j, const struct report *r)
+{
+	struct span uri = span_of(r->repository);
+
+	if (span_find(uri, S("://")) == SPAN_NONE || span_starts(uri, S("file:")) ||
+	    strpbrk(r->repository, " \"<>\\^`{|}"))
+		return;
+	open_list(j, "versionControlProvenance");
+	json_open(j, '{');
+	put(j, "repositoryUri", r->repository);
+	put_span(j, "revisionId", span_of(r->ci.commit));
+	put_span(j, "branch", span_of(r->ci.branch));
+	open_obj(j, "mappedTo");
+	put(j, "uriBaseId", "SRCROOT");
+	json_close(j, '}');
+	json_close(j, '}');
+	json_close(j, ']');
 }
 
 static void put_invocation(struct json_out *j, const struct report *r)
@@ -419,16 +521,20 @@ static void put_invocation(struct json_out *j, const struct report *r)
 		put_int(j, "exitCode", r->ending.code);
 	if (r->is_run && r->ending.how == END_SIGNAL)
 		put_int(j, "exitSignalNumber", r->ending.sig);
+	if (!r->is_run)
+		put_int(j, "exitCode", r->exit_code);
 	/* Of the tool, whose work is done; the command's own end stands beside it. */
 	json_key(j, "executionSuccessful");
 	json_bool(j, r->outcome != OUTCOME_NOT_STARTED);
+	put_notifications(j, r);
 	json_close(j, '}');
 	json_close(j, ']');
 }
 
 static bool same_line(const struct finding *a, const struct finding *b)
 {
-	return a->rule && b->rule && !strcmp(a->rule, b->rule) && span_eq(a->file, b->file) && span_eq(span_trim(a->excerpt), span_trim(b->excerpt));
+	return a->rule && b->rule && !strcmp(a->rule, b->rule) && span_eq(a->file, b->file) &&
+	       span_eq(span_trim(a->excerpt), span_trim(b->excerpt));
 }
 
 /* The rule and the text of the line, and which of the equal ones of its file it is: as it stays when lines move. */
@@ -456,13 +562,14 @@ void sarif_write(const struct report *r, struct buf *ret)
 {
 	struct sarif s = { .j = { .to = ret }, .dir = r->cwd };
 
-	for (size_t i = 0; i < r->n_findings; i++)
+	for (size_t i = 0; i < r->n_findings && i < RESULTS; i++)
 		rule_index(&s.rules, id_of(&s, &r->findings[i]), true);
 	begin(&s);
 	put(&s.j, "columnKind", "utf16CodeUnits");
 	put_invocation(&s.j, r);
+	put_origin(&s.j, r);
 	open_list(&s.j, "results");
-	for (size_t i = 0; i < r->n_findings; i++) {
+	for (size_t i = 0; i < r->n_findings && i < RESULTS; i++) {
 		struct result one = of_finding(&s, &r->findings[i]);
 		line_hash(r, i, &one);
 		put_result(&s, &one);
@@ -485,10 +592,12 @@ static struct result of_fault(const struct fault *f, const struct finding *last,
 		.line = f->line,
 		.severity = f->severity,
 		.fingerprint = f->fingerprint,
-		.baseline = f->state == FAULT_RESOLVED || f->state == FAULT_MERGED	? "absent"
-			    : f->state == FAULT_REGRESSED || f->count < 2		? "new"
-										: "unchanged",
-		.suppressed = f->state == FAULT_IGNORED ? TR("ignored in the fault library", "已在故障库中忽略") : NULL,
+		.baseline = f->state == FAULT_RESOLVED || f->state == FAULT_MERGED ? "absent"
+			    : f->state == FAULT_REGRESSED || f->count < 2          ? "new"
+										   : "unchanged",
+		.suppressed = f->state == FAULT_IGNORED
+				      ? TR("ignored in the fault library", "已在故障库中忽略")
+				      : NULL,
 		.owner = f->owner,
 		.id = span_of(id),
 		.count = f->count,

@@ -84,6 +84,7 @@ struct fault_ref { /* the known fault that a finding is */
 
 struct edit { /* of a fix: what stands there becomes text */
 	int line, column, end_line, end_column; /* bytes, from 1; the end is behind the last one */
+	int wide, end_wide;                     /* the columns in UTF-16 code units */
 	struct span text;
 };
 
@@ -194,6 +195,7 @@ struct report {
 	int64_t started, duration_ns; /* wall; ns */
 	struct ending ending;
 	struct ci_context ci;
+	const char *repository; /* that the source comes from, an address without credentials; NULL: not asked; not part of the JSON */
 	const char *go_version; /* "go1.26.8"; NULL */
 	struct resources resources;
 	struct facility facilities[16];

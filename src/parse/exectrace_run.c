@@ -63,7 +63,8 @@ XT_HOT bool read_event(struct exectrace *x, struct cursor *c)
 	if (x->known[type])
 		p = numbers(c, c->p + 1, xt_rows[type].n, &dt);
 	if (!p) {
-		xt_note(x, x->known[type] ? XT_BAD_EVENT : XT_BAD_TYPE, xt_event_at(c), x->known[type] ? 0 : type, x->known[type] ? type : 0, NULL);
+		xt_note(x, x->known[type] ? XT_BAD_EVENT : XT_BAD_TYPE, xt_event_at(c),
+			x->known[type] ? 0 : type, x->known[type] ? type : 0, NULL);
 		return false;
 	}
 	if (__builtin_add_overflow(c->time, xt_ns(x, dt), &c->time))
@@ -153,7 +154,8 @@ static int by_time(const void *a, const void *b)
 {
 	const struct head *p = a, *q = b;
 
-	return p->time != q->time ? (p->time > q->time) - (p->time < q->time) : (p->c->m > q->c->m) - (p->c->m < q->c->m);
+	return p->time != q->time ? (p->time > q->time) - (p->time < q->time)
+				  : (p->c->m > q->c->m) - (p->c->m < q->c->m);
 }
 
 /* ---- the merge ---- */
@@ -264,7 +266,8 @@ static void heap_fill(struct exectrace *x)
 
 	x->n_heap = 0;
 	for (unsigned type = 0; type < 256; type++)
-		x->known[type] = xt_rows[type].args && (type <= highest_type(x->s.version) || type >= XT_EXPERIMENT_FIRST);
+		x->known[type] = (type <= highest_type(x->s.version) || type >= XT_EXPERIMENT_FIRST) &&
+				 xt_rows[type].args;
 	for (size_t i = 0; i < x->n_cursors; i++) {
 		struct cursor *c = &x->cursors[i];
 
@@ -290,7 +293,9 @@ static void heap_fill(struct exectrace *x)
 
 void xt_run(struct exectrace *x)
 {
-	struct xt_event begin = { .type = XT_GENERATION, .kind = XTK_SYNC, .m = XT_NONE, .p = XT_NONE, .args = x->no_args };
+	struct xt_event begin = {
+		.type = XT_GENERATION, .kind = XTK_SYNC, .m = XT_NONE, .p = XT_NONE, .args = x->no_args
+	};
 
 	begin.time = xt_ns(x, x->min_time);
 	heap_fill(x);

@@ -125,6 +125,12 @@ static int merge_base(struct changed *c, const char *rev, struct answer *a, char
 	if (r < 0)
 		return r;
 	struct span out = buf_view(&a->out), hash = span_trim(span_cut(&out, '\n'));
+	if (a->status == 1 && !span_trim(buf_view(&a->err)).n)
+		return err_set(
+			c->e, ENOENT,
+			TR("%s has no commit in common with HEAD in this clone. In CI, fetch the history (fetch-depth: 0)",
+			   "在此克隆中 %s 与 HEAD 没有共同的提交。在 CI 中请获取完整历史（fetch-depth: 0）"),
+			rev);
 	if (a->status || hash.n < 40 || hash.n > 64)
 		return err_set(
 			c->e, ENOENT,
@@ -145,7 +151,9 @@ int git_changed(const char *top, const char *rev, git_changed_fn *fn, void *ctx,
 			       "-U0",
 			       "--no-ext-diff",
 			       "--no-textconv",
-			       "--no-renames",
+			       "--find-renames", /* what was only moved is not new */
+			       "--inter-hunk-context=0",
+			       "--submodule=short",
 			       "--src-prefix=",
 			       "--dst-prefix=",
 			       base,

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# suite: takes 45
+# suite: takes 70
 """`tocsin check` in use: what is looked at, comments that allow, settings, baselines, changes, fixes, formats, the cache, hostile input.
 
 The rules themselves are tested by rules.py; here a few of them stand for all."""
@@ -88,6 +88,8 @@ def test_files():
         check(code == 2 and not out, f"nor in the format {how}", (code, out, err))
     code, out, err = tocsin(top, "--only", "Z77")
     check(code == 2 and "Z77" in err, "an unknown rule", (code, out, err))
+    code, out, err = tocsin(top, "--only", "S", "--skip", "S")
+    check(code == 2 and "no rule is left" in err, "no rule is left: not a clean tree", (code, err))
     got, code, err = answer(top, "--stdin-filename", "sub/x.go", "--only", "R01", stdin=BAD.encode())
     check(code == 1 and places(got) == ["sub/x.go:4 R01"], "standard input under a name", (got, err))
 
@@ -120,6 +122,46 @@ def test_comments():
     top = tree("comments3", {"go.mod": "module m // tocsin:allow replace.outside why\n", "x.go": "package m\n\n//tocsin:allow act.trap why\nfunc f() {}\n"})
     got, code, err = answer(top, "--only", "C")
     check(code == 0 and not got["findings"], "words of other checks are theirs", got)
+
+
+MODULE = {"go.mod": "module m\n\ngo 1.20\n"}
+WORKFLOW = "on: push\njobs:\n  t:\n    runs-on: ubuntu-latest\n    steps:\n"
+STAGE = "pipeline {\n  agent any\n  stages { stage('t') { steps {\n%s  } } }\n}\n"
+# (what, the file, its text, the rule that the comment lets pass): each way to write a comment.
+ALLOWED = [
+    ("// behind", "a.go", "package a\n\nfunc f() {\n\tdefer recover() // tocsin:allow R01 why\n}\n", "R01"),
+    ("/* */ behind", "a.go", "package a\n\nfunc f() {\n\tdefer recover() /* tocsin:allow R01 why */\n}\n", "R01"),
+    ("/* */ above", "a.go", "package a\n\nfunc f() {\n\t/* tocsin:allow R01 why */\n\tdefer recover()\n}\n", "R01"),
+    ("a block comment of several lines", "a.go", "package a\n\nfunc f() {\n\t/*\n\t * tocsin:allow R01 why\n\t */\n\tdefer recover()\n}\n", "R01"),
+    ("CRLF", "a.go", "package a\r\n\r\nfunc f() {\r\n\tdefer recover() // tocsin:allow R01 why\r\n}\r\n", "R01"),
+    ("# above a pipe of several lines", "a.sh", "#!/bin/bash\nset -e\n# tocsin:allow S02 why\nfoo |\n  go test ./... |\n  tee l\n", "S02"),
+    ("# behind run:", ".github/workflows/a.yml", WORKFLOW + "      - run: go test ./... | tee l # tocsin:allow S02 why\n", "S02"),
+    ("# in a block of YAML", ".github/workflows/a.yml", WORKFLOW + "      - run: |\n          # tocsin:allow S02 why\n          go test ./... | tee l\n", "S02"),
+    ("# above a step", ".github/workflows/a.yml", WORKFLOW + "      # tocsin:allow S02,A01 why\n      - name: t\n        run: |\n          true\n\n          go test ./... | tee l\n", "S02"),
+    ("# behind a key", ".github/workflows/a.yml", WORKFLOW + "      - run: go test ./...\n        continue-on-error: true # tocsin:allow A01 why\n", "A01"),
+    ("# above an item of a Taskfile", "Taskfile.yml", "version: '3'\ntasks:\n  t:\n    cmds:\n      # tocsin:allow M06 why\n      - cmd: go test ./...\n        ignore_error: true\n", "M06"),
+    ("# behind a recipe", "Makefile", "t:\n\t-go test ./... # tocsin:allow M01 why\n.PHONY: t\n", "M01"),
+    ("# above a recipe", "Makefile", "t:\n# tocsin:allow M01 why\n\t-go test ./...\n.PHONY: t\n", "M01"),
+    ("@# above a recipe", "Makefile", "t:\n\t@# tocsin:allow M01 why\n\t-go test ./...\n.PHONY: t\n", "M01"),
+    ("# above RUN", "Dockerfile", "FROM golang\n# tocsin:allow D01 why\nRUN true && \\\n    go test ./... | tee l\n", "D01"),
+    ("# within RUN", "Dockerfile", "FROM golang\nRUN true && \\\n# tocsin:allow D01 why\n    go test ./... | tee l\n", "D01"),
+    ("// in Groovy", "Jenkinsfile", STAGE % "    // tocsin:allow J02 why\n    sh(script: 'go test ./...', returnStatus: true)\n", "J02"),
+    ("/* */ in Groovy", "Jenkinsfile", STAGE % "    sh(script: 'go test ./...', returnStatus: true) /* tocsin:allow J02 why */\n", "J02"),
+    ("# in a script of a Jenkinsfile", "Jenkinsfile", STAGE % "    sh '''#!/bin/bash\n      go test ./... | tee l # tocsin:allow S02 why\n    '''\n", "S02"),
+    ("# in a unit", "a.service", "[Service]\n# tocsin:allow D03 why\nExecStart=-/usr/bin/app\n", "D03"),
+    ("; in a unit", "a.service", "[Service]\n; tocsin:allow D03 why\nExecStart=-/usr/bin/app\n", "D03"),
+    ("# in a crontab", "crontab", "# tocsin:allow D04 why\n0 * * * * /usr/bin/app >/dev/null 2>&1\n", "D04"),
+]
+
+
+def test_comment_kinds():
+    for i, (what, path, text, rule) in enumerate(ALLOWED):
+        seen = [answer(tree(f"kind-{i}", {**MODULE, "main.go": "package main\n", path: t}), "--only", rule + ",C")[0] for t in (text, text.replace("tocsin:allow", "tocsin-allow"))]
+        check([f["rule"] for f in seen[1]["findings"]] == [rule] and not seen[0]["findings"] and seen[0]["allowed"] == 1, f"{path}: {what}", [places(x) for x in seen])
+    top = tree("kind-not", {"a.go": "package a\n\nfunc f() {\n\tdefer recover() /* tocsin:allow R01 */\n\tx := 1 /* why */ // tocsin-allow R01 x\n\t_ = x\n}\n"})
+    check(places(answer(top, "--only", "R01,C")[0]) == ["a.go:4 C01", "a.go:4 R01"], "the end of a block comment is no reason")
+    top = tree("kind-wide", {".github/workflows/a.yml": WORKFLOW + "      # tocsin:allow S02 why\n      - run: go test ./... | tee l\n      - run: go vet ./... | tee l\n"})
+    check(places(answer(top, "--only", "S02,C")[0]) == [".github/workflows/a.yml:8 S02"], "the next step is not let pass")
 
 
 # ---- settings ----
@@ -164,6 +206,27 @@ def test_baseline():
     check(code == 2 and "known:" in err, "a broken line is named", (code, out, err))
 
 
+def test_baseline_moved():
+    top = tree("moved", {"go.mod": "module m\n", "a.go": BAD, "50%\n.go": BAD})
+    tocsin(top, "--only", "R01", "--baseline", "known", "--baseline-write")
+    os.makedirs(os.path.join(top, "sub"))
+    os.rename(os.path.join(top, "a.go"), os.path.join(top, "sub", "b.go"))
+    os.rename(os.path.join(top, "50%\n.go"), os.path.join(top, "c.go"))
+    got, code, err = answer(top, "--only", "R01", "--baseline", "known")
+    check(code == 0 and got["baseline"] == {"known": 2, "stale": 0}, "files that were moved take their entries along", (got, err))
+    tree("moved", {"d.go": BAD})
+    got, code, err = answer(top, "--only", "R01", "--baseline", "known")
+    check(code == 1 and len(got["findings"]) == 1 and got["baseline"]["known"] == 2, "one more is new", (got, err))
+    tree("moved", {"a.go": "package main\n"})
+    got, code, err = answer(top, "--baseline", "known")
+    check(len([f for f in got["findings"] if f["rule"] == "R01"]) == 2, "an entry of a file that is there holds for that file alone", places(got))
+    os.unlink(os.path.join(top, "d.go"))
+    for name in ("c.go", "sub/b.go"):
+        os.unlink(os.path.join(top, name))
+    out = tocsin(top, "--baseline", "known")[1]
+    check("(1 time)" in out and "(1 times)" not in out, "stale entries are counted in words", out)
+
+
 def test_new():
     top = tree("new", {"go.mod": "module m\n", "old.go": BAD, "dir with \"odd\" name/ä.go": BAD, "sub/go.go": GOOD})
     git(top, "init", "-q")
@@ -186,6 +249,49 @@ def test_new():
     check("file=sub/go.go," in out, "annotations name files from the top of the repository", out)
 
 
+def test_new_odd():
+    """Moved files, settings of git's, no commit, little history, repositories within."""
+    filler = "".join(f"\nfunc f{i}() int {{ return {i} }}\n" for i in range(20))
+    top = tree("odd", {"go.mod": "module m\n", "old.go": BAD + filler})
+    git(top, "init", "-q")
+    got, code, err = answer(top, "--only", "R01", "--new-from", "HEAD")
+    check(code == 1 and places(got) == ["old.go:4 R01"], "before the first commit all is new", (places(got), err))
+    code, out, err = tocsin(top, "--new-from", "main")
+    check(code == 2 and "no commit yet" in err, "or it is said", (code, out, err))
+    git(top, "add", "-A")
+    git(top, "commit", "-qm", "one")
+    git(top, "checkout", "-qb", "work")
+    for key, value in (("diff.external", "false"), ("diff.noprefix", "true"), ("diff.mnemonicPrefix", "true"), ("diff.renames", "false"), ("diff.interHunkContext", "1000"),
+                       ("diff.relative", "true"), ("color.ui", "always"), ("status.showUntrackedFiles", "no")):
+        git(top, "config", key, value)
+    git(top, "mv", "old.go", "moved.go")
+    check(tocsin(top, "--only", "R01", "--new-from", "main")[0] == 0, "a file that was moved is not new")
+    tree("odd", {"moved.go": BAD + filler + "\nfunc more() {\n\tdefer recover()\n}\n", "untracked.go": BAD, "ignored.go": BAD, ".gitignore": "ignored.go\n"})
+    got, code, err = answer(top, "--only", "R01", "--new-from", "main")
+    check(places(got) == ["moved.go:48 R01", "untracked.go:4 R01"], "but its new lines are, whatever git is set to", (places(got), err))
+    git(top, "add", "-A")
+    git(top, "commit", "-qm", "two")
+    shallow = os.path.join(TMP, "odd-shallow")
+    git(TMP, "clone", "-q", "--depth", "1", "file://" + top, shallow)
+    git(shallow, "fetch", "-q", "--depth", "1", "origin", "main:refs/remotes/origin/main")
+    for rev in ("origin/main", "nowhere"):
+        code, out, err = tocsin(shallow, "--new-from", rev)
+        check(code == 2 and rev in err and "fetch-depth: 0" in err and "?" not in err, f"too little history: {rev}", (code, out, err))
+    inner = tree("odd-inner", {"go.mod": "module inner\n", "i.go": BAD})
+    git(inner, "init", "-q")
+    git(inner, "add", "-A")
+    git(inner, "commit", "-qm", "one")
+    git(top, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "file://" + inner, "third/inner")
+    got, code, err = answer(top, "--only", "R01", "--new-from", "main")
+    check("third/inner/i.go:4 R01" not in places(got) and [t for t in got["limits"] if t.startswith("third/inner: ")], "a submodule is named, for nothing is known of it", (got, err))
+    got, code, err = answer(os.path.join(top, "third", "inner"), "--only", "R01", "--new-from", "HEAD")
+    check(code == 0 and not got["findings"], "within it there is its own history", (got, err))
+    other = os.path.join(TMP, "odd-worktree")
+    git(top, "worktree", "add", "-q", other, "main")
+    tree("odd-worktree", {"w.go": BAD})
+    check(places(answer(other, "--only", "R01", "--new-from", "main")[0]) == ["w.go:4 R01"], "in another working tree of it")
+
+
 # ---- fixes ----
 
 def unpack(text, top):
@@ -193,9 +299,11 @@ def unpack(text, top):
     return tree(top, dict(zip(parts[1::2], parts[2::2])))
 
 
-def snapshot(top):
+def snapshot(top, depth=99):
     found = {}
-    for folder, _, names in os.walk(top):
+    for folder, below, names in os.walk(top):
+        if os.path.relpath(folder, top).count(os.sep) + 2 > depth:
+            below.clear()
         for name in names:
             with open(os.path.join(folder, name), "rb") as f:
                 found[os.path.relpath(os.path.join(folder, name), top)] = f.read()
@@ -225,6 +333,91 @@ def test_fixes():
         before = snapshot(top)
         tocsin(top, "--only", r["id"], "--fix")
         check(snapshot(top) == before, f"{r['id']}: --fix alone makes only safe edits")
+
+
+def variants(text):
+    """(name, the files as bytes): as they are, with CRLF, without the last newline."""
+    parts = re.split(r"(?m)^-- (\S+) --\n", text)
+    files = {n: t.encode() for n, t in zip(parts[1::2], parts[2::2])}
+    yield "as it is", files
+    yield "CRLF", {n: t.replace(b"\n", b"\r\n") for n, t in files.items()}
+    yield "no last newline", {n: t.rstrip(b"\n") for n, t in files.items()}
+
+
+def wrong_text(name, text, how):
+    if how == "CRLF" and re.search(rb"[^\r]\n", text):
+        return "a bare newline"
+    if how == "no last newline" and text.endswith(b"\n"):
+        return "a newline came at the end"
+    if not name.endswith(".sh"):
+        return ""
+    shells = ("bash",) if b"bash" in text[:30] else ("bash", "dash")
+    for shell in shells:
+        run = subprocess.run([shell, "-n"], input=text.replace(b"\r\n", b"\n"), capture_output=True, timeout=30, check=False)
+        if run.returncode:
+            return f"{shell} -n: {run.stderr}"
+    return ""
+
+
+def test_fixed_files():
+    for r in [r for r in json.loads(tocsin(TMP, "rules", "--json")[1])["rules"] if r["fix"]]:
+        wrong = []
+        for how, files in variants(r["bad"]):
+            top = tree(f"mended-{r['id']}-{how}", files)
+            before = {(f["file"], f["rule"]) for f in answer(top)[0]["findings"]}
+            tocsin(top, "--only", r["id"], "--fix=all")
+            once = snapshot(top)
+            tocsin(top, "--only", r["id"], "--fix=all")
+            more = {(f["file"], f["rule"]) for f in answer(top)[0]["findings"]} - before
+            if once == snapshot(tree(f"mended-{r['id']}-{how}-not", files)) or once != snapshot(top) or more:
+                wrong.append((how, more, once))
+            wrong += [(how, n, wrong_text(n, t, how)) for n, t in once.items() if t != files.get(n) and wrong_text(n, t, how)]
+        check(not wrong, f"{r['id']}: what is mended keeps its line ends, is a script still, has no new finding, and stays", wrong)
+
+
+def test_odd_files():
+    script = "#!/bin/bash\nset -e\ngo test ./... | tee log\n"
+    top = tree("links", {"go.mod": "module m\n", "real.sh": script, "ro.sh": script, "last.sh": script})
+    os.chmod(os.path.join(top, "real.sh"), 0o751)
+    os.symlink("real.sh", os.path.join(top, "link.sh"))
+    code, out, err = tocsin(top, "--only", "S02", "--fix", "link.sh")
+    check(code == 0 and os.path.islink(os.path.join(top, "link.sh")) and b"pipefail" in snapshot(top)["real.sh"] and os.stat(os.path.join(top, "real.sh")).st_mode & 0o777 == 0o751,
+          "a link stays one, and the mode of its file too", (code, out, err))
+    check("mended 1 finding in 1 file\n" in err, "one is one", err)
+    if not os.geteuid(): # only root can leave a file to another owner
+        os.chown(os.path.join(top, "last.sh"), 1234, 1235)
+        before = os.stat(os.path.join(top, "last.sh"))
+        tocsin(top, "--only", "S02", "--fix", "last.sh")
+        after = os.stat(os.path.join(top, "last.sh"))
+        check((after.st_uid, after.st_gid, after.st_mode) == (1234, 1235, before.st_mode) and b"pipefail" in snapshot(top)["last.sh"], "root leaves a file to its owner", after)
+        with open(os.path.join(top, "last.sh"), "w", encoding="utf-8") as f:
+            f.write(script)
+    # A file that may not be written, by a user who is not root.
+    own = os.path.join(TMP, "tocsin-copy")
+    shutil.copy(TOCSIN, own)
+    os.chmod(TMP, 0o755)
+    os.chmod(top, 0o777)
+    os.chmod(os.path.join(top, "ro.sh"), 0o444)
+    os.chmod(os.path.join(top, "last.sh"), 0o666)
+    run = subprocess.run([own, "check", "--only", "S02", "--fix", "--no-cache", "--no-config"], cwd=top, env=ENV, capture_output=True, text=True, timeout=60, check=False,
+                         preexec_fn=(lambda: (os.setgid(65534), os.setuid(65534))) if not os.geteuid() else None)
+    check(run.returncode == 1 and run.stderr.count("ro.sh") == 1 and "not mended" in run.stderr and b"pipefail" not in snapshot(top)["ro.sh"], "a file that may not be written is named and stays", (run.stdout, run.stderr))
+    check(b"pipefail" in snapshot(top)["last.sh"] and "ro.sh:3:1" in run.stdout, "the others are mended, and what is left is told", (run.stdout, run.stderr))
+
+
+def test_stdin():
+    script = b"#!/bin/bash\nset -e\n\ngo test ./... | tee log\n"
+    top = tree("stdin", {"go.mod": "module m\n", "there.sh": "#!/bin/bash\n", "tocsin.yaml": "check:\n  paths:\n    - path: gen/*\n      rules: {S02: note}\n"})
+    for name in ("there.sh", "new.sh"):
+        code, out, err = tocsin(top, "--only", "S02", "--stdin-filename", name, "--diff", stdin=script)
+        check(code == 1 and out.startswith(f"--- a/{name}\n") and "+set -e -o pipefail" in out and not err, f"--diff of standard input: {name}", (code, out, err))
+    check(snapshot(top)["there.sh"] == b"#!/bin/bash\n", "the file of that name is left alone")
+    code, out, err = tocsin(top, "--stdin-filename", "there.sh", "--fix", stdin=script)
+    check(code == 2 and "not written" in err, "--fix has nothing to write", (code, out, err))
+    got, code, err = answer(top, "--only", "S02", "--stdin-filename", "gen/x.sh", stdin=script)
+    check(code == 0 and [f["severity"] for f in got["findings"]] == ["note"], "settings go by its name", (got, err))
+    code, out, err = tocsin(top, "--stdin-filename", "x.txt", stdin=b"x")
+    check(code == 2 and "nothing was checked" in err, "a name that is none of ours", (code, out, err))
 
 
 # ---- formats ----
@@ -463,11 +656,47 @@ def test_hook():
     top = tree("hook", {"go.mod": "module m\n", "main.go": BAD})
     code, out, err = tocsin(top, *entry[1].split()[2:], "main.go", "go.mod")
     check(code == 1 and "main.go:4" in out, "it takes names of files", (out, err))
+    tree("hook", {"deploy.yaml": "kind: Pod\n", "README.md": "x\n"})
+    code, out, err = tocsin(top, *entry[1].split()[2:], "deploy.yaml", "README.md")
+    check(code == 0 and not err, "files that are none of ours are no failure", (out, err))
+    check(tocsin(top, "deploy.yaml")[0] == 2 and tocsin(top, "--allow-empty", "nowhere.go")[0] == 2, "without the flag they are, and a file that is not there always")
+
+
+def test_pre_commit():
+    """The hook in the program that it is for."""
+    hooks = tree("hooks", {".pre-commit-hooks.yaml": snapshot(ROOT, 1)[".pre-commit-hooks.yaml"]})
+    git(hooks, "init", "-q")
+    git(hooks, "add", "-A")
+    git(hooks, "commit", "-qm", "hooks")
+    rev = subprocess.run(["git", "rev-parse", "HEAD"], cwd=hooks, env=ENV, capture_output=True, text=True, check=True).stdout.strip()
+    programs = os.path.join(TMP, "programs")
+    os.makedirs(programs, exist_ok=True)
+    os.symlink(TOCSIN, os.path.join(programs, "tocsin"))
+    env = {**ENV, "PATH": programs + ":" + ENV["PATH"], "PRE_COMMIT_HOME": os.path.join(TMP, "pre-commit")}
+    top = tree("committed", {"go.mod": "module m\n", "main.go": GOOD, "a name.sh": "#!/bin/bash\nset -e\n", "vendor/v/v.go": BAD, ".pre-commit-config.yaml":
+                             f"repos:\n  - repo: file://{hooks}\n    rev: {rev}\n    hooks: [{{id: tocsin-check}}]\n"})
+    git(top, "init", "-q")
+    git(top, "add", "-A")
+
+    def commit():
+        git(top, "add", "-A")
+        return subprocess.run(["pre-commit", "run"], cwd=top, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+    run = commit()
+    check(run.returncode == 0 and "Passed" in run.stdout, "pre-commit: nothing found, and vendor is left out", run.stdout + run.stderr)
+    git(top, "commit", "-qm", "one")
+    tree("committed", {"README.md": "defer recover()\n", "deploy.yaml": "kind: Pod\n"})
+    run = commit()
+    check(run.returncode == 0, "pre-commit: a change of other files passes", run.stdout + run.stderr)
+    tree("committed", {"main.go": BAD, "a name.sh": "#!/bin/bash\nset -e\ngo test ./... | tee log\n", "tool": "#!/bin/bash\nset -e\ngo vet ./... | tee log\n"})
+    run = commit()
+    check(run.returncode == 1 and all(w in run.stdout for w in ("main.go:4:2", "a name.sh:3:1", "tool:3:1")) and "vendor/v" not in run.stdout, "pre-commit: what is found stops the commit", run.stdout + run.stderr)
 
 
 try:
-    for part in (test_files, test_part, test_comments, test_settings, test_baseline, test_new, test_fixes, test_formats, test_github_limits, test_text, test_terminal, test_rules,
-                 test_cache, test_hostile, test_moving, test_outer, test_hook):
+    for part in (test_files, test_part, test_comments, test_comment_kinds, test_settings, test_baseline, test_baseline_moved, test_new, test_new_odd, test_fixes, test_fixed_files,
+                 test_odd_files, test_stdin, test_formats, test_github_limits, test_text, test_terminal, test_rules,
+                 test_cache, test_hostile, test_moving, test_outer, test_hook, test_pre_commit):
         if len(sys.argv) < 2 or part.__name__[5:] in sys.argv[1:]:
             part()
 finally:

@@ -14,7 +14,7 @@ def faults(log, library=True):
         driver = r["tool"]["driver"]
         rules = [x["id"] for x in driver["rules"]]
         need(driver["name"] == "Tocsin" and len(set(rules)) == len(rules), "driver")
-        need(set(r) <= {"tool", "results", "originalUriBaseIds", "invocations", "columnKind"}, "run")
+        need(set(r) <= {"tool", "results", "originalUriBaseIds", "invocations", "columnKind", "versionControlProvenance"}, "run")
         for rule in driver["rules"]:
             need(set(rule) <= {"id", "name", "shortDescription", "fullDescription", "help", "defaultConfiguration", "properties"}, "rule members")
             need(rule.get("help", {"text": "x"})["text"] and rule.get("defaultConfiguration", {"level": "error"})["level"] in ("error", "warning", "note", "none"), "rule")

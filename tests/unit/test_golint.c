@@ -18,42 +18,9 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "check/lint.h"
+#include "trees.h"
 
 static char top[] = "/tmp/tocsin-golint-XXXXXX";
-
-static void put(const char *name, struct span text)
-{
-	CLEANUP(buf_free) struct buf path = { 0 };
-	struct err e;
-
-	path_join(&path, top, name);
-	struct span dir = path_dir(buf_view(&path));
-	char *z = mem_dup(dir.p, dir.n);
-	assert_int_equal(path_mkdirs(z, 0700, &e), 0);
-	mem_free(z);
-	assert_int_equal(file_replace(buf_str(&path), text, &e), 0);
-}
-
-/* The files `-- PATH --` of an example, below a folder of its own. */
-static void unpack(const char *folder, struct span text)
-{
-	char name[400] = "";
-	struct span body = { 0 };
-
-	while (text.n) {
-		struct span line = span_cut(&text, '\n');
-		if (!span_starts(line, S("-- ")) || !span_ends(line, S(" --"))) {
-			body.n = (size_t)(text.p - body.p);
-			continue;
-		}
-		if (*name)
-			put(name, body);
-		snprintf(name, sizeof(name), "%s/%.*s", folder, (int)line.n - 6, line.p + 3);
-		body = (struct span){ text.p, 0 };
-	}
-	if (*name)
-		put(name, body);
-}
 
 static void lint(const char *root, bool whole, struct lint_result *ret)
 {
@@ -104,12 +71,122 @@ static void test_examples(void **state)
 	assert_non_null(mkdtemp(top));
 	for (size_t i = 0; i < rule_count; i++) {
 		snprintf(name, sizeof(name), "%s/bad", rules[i].id);
-		unpack(name, span_of(rules[i].bad));
+		tree_unpack(top, name, rules[i].bad);
 		snprintf(name, sizeof(name), "%s/good", rules[i].id);
-		unpack(name, span_of(rules[i].good));
+		tree_unpack(top, name, rules[i].good);
 	}
 	assert_true(compare(top) > 0);
 	char line[80];
+	snprintf(line, sizeof(line), "rm -r '%s'", top);
+	assert_int_equal(system(line), 0);
+}
+
+/* Spellings that a look at words alone could take for something else. */
+static void test_spellings(void **state)
+{
+	static const char text[] = "package p\n"
+				   "\n"
+				   "import (\n"
+				   "\t\"net/http\"\n"
+				   "\t\"os\"\n"
+				   "\t\"os/exec\"\n"
+				   "\t\"sync\"\n"
+				   "\t\"time\"\n"
+				   ")\n"
+				   "\n"
+				   "func a(n int) error {\n"
+				   "\tif err := b(); (err != nil) { // x != nil {\n"
+				   "\t}\n"
+				   "\tif err := b(); err != nil {\n"
+				   "\t\treturn c(\n"
+				   "\t\t\t1,\n"
+				   "\t\t)\n"
+				   "\t}\n"
+				   "\tfor i := 0; i < n &&\n"
+				   "\t\tn > 1; i++ {\n"
+				   "\t\tif f, ok := any(n).(func()); ok {\n"
+				   "\t\t\tdefer f()\n"
+				   "\t\t}\n"
+				   "\t}\n"
+				   "\treturn nil\n"
+				   "}\n"
+				   "\n"
+				   "func d(t time.Time, log func(time.Duration)) (int, error) {\n"
+				   "\tdefer func(d time.Duration) { log(d) }(time.Since(t))\n"
+				   "\tif err := b(); err != nil { return 0, nil }\n"
+				   "\texec.Command(\"x\").\n"
+				   "\t\tRun()\n"
+				   "\tresp, err := (&http.Client{}).Do(nil)\n"
+				   "\t_, _ = resp, err\n"
+				   "\tpanic( nil )\n"
+				   "}\n"
+				   "\n"
+				   "func e(done chan struct{}) {\n"
+				   "\tfunc() {\n"
+				   "\t\tvar wg sync.WaitGroup\n"
+				   "\t\twg.Add(1)\n"
+				   "\t\tgo func(c chan struct{}) {\n"
+				   "\t\t\t// first\n"
+				   "\t\t\twg.Add(1)\n"
+				   "\t\t\twg.Done()\n"
+				   "\t\t}(done)\n"
+				   "\t}()\n"
+				   "\tfunc() {\n"
+				   "\t\tvar wg sync.WaitGroup\n"
+				   "\t\twg.Wait()\n"
+				   "\t}()\n"
+				   "\tgo f(); os.Exit(-1)\n"
+				   "}\n"
+				   "\n"
+				   "func f() {\n"
+				   "\tfor {\n"
+				   "\t\tselect {\n"
+				   "\t\tcase <-g:\n"
+				   "\t\tdefault:\n"
+				   "\t\t}\n"
+				   "\t}\n"
+				   "}\n"
+				   "\n"
+				   "var h = func() {\n"
+				   "\tdefer func() { recover() }()\n"
+				   "\tos.Exit(0x100)\n"
+				   "}\n"
+				   "\n"
+				   "func own() { recover() }\n"
+				   "\n"
+				   "func i() (string, error) {\n"
+				   "\tvar wg = sync.WaitGroup{}\n"
+				   "\tgo func() struct{} { wg.Add(1); return x }()\n"
+				   "\tdefer\n"
+				   "\tfunc() { own() }()\n"
+				   "\tif err := b(); err != nil {\n"
+				   "\t\treturn `\n"
+				   "`, nil\n"
+				   "\t}\n"
+				   "\tpanic(/* why */ nil)\n"
+				   "}\n"
+				   "\n"
+				   "func j() {\n"
+				   "\tos.Exit(256 /* why */)\n"
+				   "}\n"
+				   "\n"
+				   "func TestK(t *testing.T) {\n"
+				   "\tif err := b(); err != nil /* why */ {\n"
+				   "\t\treturn\n"
+				   "\t}\n"
+				   "\tif err := b(); err != nil {\n"
+				   "\t\tlog.\n"
+				   "\t\t\tPrint(err)\n"
+				   "\t}\n"
+				   "}\n";
+	char line[80];
+
+	(void)state;
+	strcpy(top + strlen(top) - 6, "XXXXXX");
+	assert_non_null(mkdtemp(top));
+	tree_put(top, "p/a.go", ((struct span){ text, sizeof(text) - 1 }));
+	tree_put(top, "p/a_test.go", ((struct span){ text, sizeof(text) - 1 }));
+	assert_true(compare(top) >= 10);
 	snprintf(line, sizeof(line), "rm -r '%s'", top);
 	assert_int_equal(system(line), 0);
 }
@@ -139,7 +216,8 @@ static void test_trees(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_examples), cmocka_unit_test(test_trees) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_examples), cmocka_unit_test(test_spellings),
+					    cmocka_unit_test(test_trees) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

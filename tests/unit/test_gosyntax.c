@@ -18,7 +18,7 @@ const TSLanguage *tree_sitter_go(void);
 const TSLanguage *tree_sitter_bash(void);
 const TSLanguage *tree_sitter_yaml(void);
 
-static struct gosyntax *parser;
+static struct syntax *parser;
 
 static void parse(struct span text, struct gofile *f)
 {
@@ -405,7 +405,7 @@ static void registered(void **state)
 		buf_addf(&text, "package a\n%s\n", rows[i].text);
 		parse(buf_view(&text), &f);
 		assert_int_equal(gofile_imports(&f, &mem, &imports), 0);
-		bool found = go_registers(&f, &imports, &r);
+		int found = go_registers(&f, &imports, &r);
 		if (found != !!rows[i].call)
 			fail_msg("%s: %d", rows[i].text, found);
 		if (found) {
@@ -424,7 +424,7 @@ static void without_memory(void **state)
 	for (fault_at = 1;; fault_at++) {
 		CLEANUP(arena_free) struct arena mem = { 0 };
 		CLEANUP(buf_free) struct buf got = { 0 };
-		struct gosyntax *p = NULL;
+		struct syntax *p = NULL;
 		struct goimports imports;
 		struct gofile f = { 0 };
 		struct err e = { 0 };
@@ -434,7 +434,7 @@ static void without_memory(void **state)
 		r = r ? r : gofile_imports(&f, &mem, &imports);
 		r = r ? r : go_late_find(&f, &imports, &mem, note, &got);
 		gofile_free(&f);
-		gosyntax_close(p);
+		syntax_close(p);
 		if (fault_seen < fault_at) {
 			assert_int_equal(r, 0);
 			break;
@@ -446,7 +446,7 @@ static void without_memory(void **state)
 
 static int end(void **state)
 {
-	gosyntax_close(parser);
+	syntax_close(parser);
 	return 0;
 }
 

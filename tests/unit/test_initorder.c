@@ -37,7 +37,7 @@ static const struct {
 	{ "package a\nvar a = f(\n", 0, 0, true },
 };
 
-static void count(struct gosyntax *p, const char *text, bool no_addresses, struct init_does *ret)
+static void count(struct syntax *p, const char *text, bool no_addresses, struct init_does *ret)
 {
 	CLEANUP(buf_free) struct buf part = { 0 };
 	struct map vars = { 0 };
@@ -57,7 +57,7 @@ static void count(struct gosyntax *p, const char *text, bool no_addresses, struc
 
 static void what_files_do(void **state)
 {
-	struct gosyntax *p;
+	struct syntax *p;
 	struct err e;
 	struct init_does does;
 
@@ -72,7 +72,7 @@ static void what_files_do(void **state)
 	      "package a\nvar a = &T{1}\nvar b = \"x\"\nvar c = 1\nvar d = []int{1}\nvar e = [2]int{1, 2}\n",
 	      true, &does);
 	assert_int_equal(does.variables, 3);
-	gosyntax_close(p);
+	syntax_close(p);
 }
 
 /* ---- the order ---- */

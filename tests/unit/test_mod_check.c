@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "mod/check.h"
+#include "trees.h"
 
 #define ZERO "h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
@@ -21,14 +22,7 @@ static char top[] = "/tmp/tocsin-test-modcheck-XXXXXX";
 
 static void put(const char *name, const char *text)
 {
-	CLEANUP(buf_free) struct buf path = { 0 };
-	CLEANUP(buf_free) struct buf dir = { 0 };
-	struct err e;
-
-	path_join(&path, top, name);
-	buf_span(&dir, path_dir(buf_view(&path)));
-	assert_int_equal(path_mkdirs(buf_str(&dir), 0755, &e), 0);
-	assert_int_equal(file_replace(buf_str(&path), span_of(text), &e), 0);
+	tree_put(top, name, span_of(text));
 }
 
 static int setup(void **state)
@@ -61,7 +55,13 @@ static int run(const char *dir, struct buf *ret, struct err *e)
 	int r = mod_tree_open(path.p, NULL, &tree, e);
 	if (r < 0)
 		return r;
-	struct mod_check c = { .tree = &tree, .report = &report, .go = S("1.26.8"), .go_local = true, .modcache = cache.p, .proxy = "https://proxy.test", .netrc = netrc.p,
+	struct mod_check c = { .tree = &tree,
+			       .report = &report,
+			       .go = S("1.26.8"),
+			       .go_local = true,
+			       .modcache = cache.p,
+			       .proxy = "https://proxy.test",
+			       .netrc = netrc.p,
 			       .netrc_shown = "~/.netrc" };
 	r = mod_check(&c, e);
 	for (size_t i = 0; i < report.n_findings && r == 0; i++) {
@@ -89,17 +89,22 @@ static void expect(const char *dir, const char *want)
 
 static void make_all(void)
 {
-	put("cache/cache/download/ex.test/b/@v/v1.2.0.mod", "module ex.test/b\n\ngo 1.17\n\nrequire ex.test/c v1.1.0\n");
+	put("cache/cache/download/ex.test/b/@v/v1.2.0.mod",
+	    "module ex.test/b\n\ngo 1.17\n\nrequire ex.test/c v1.1.0\n");
 	put("cache/cache/download/ex.test/b/@v/v1.3.0.mod", "module ex.test/b\n\nretract v1.2.0 // wrong\n");
 	put("sound/go.mod", M "require ex.test/z v1.0.0\n");
 	put("sound/go.sum", "ex.test/z v1.0.0 " ZERO "\nex.test/z v1.0.0/go.mod " ZERO "\n");
-	put("bad/go.mod", M B "require ex.test/c v1.0.0 // indirect\nrequire ex.test/d v1\nexclude ex.test/d v1.0.0\nreplace ex.test/x => ./x\n<<<<<<< HEAD\n");
-	put("bad/go.sum", "ex.test/b v1.2.0 " ZERO "\n=======\nex.test/q v1.0.0 " ZERO "\r\nex.test/b v1.2.0 h1:BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
+	put("bad/go.mod", M B
+	    "require ex.test/c v1.0.0 // indirect\nrequire ex.test/d v1\nexclude ex.test/d v1.0.0\nreplace ex.test/x => ./x\n<<<<<<< HEAD\n");
+	put("bad/go.sum", "ex.test/b v1.2.0 " ZERO "\n=======\nex.test/q v1.0.0 " ZERO
+			  "\r\nex.test/b v1.2.0 h1:BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
 	put("vendored/go.mod", M B);
-	put("vendored/vendor/modules.txt", "# ex.test/b v1.1.0\n## explicit; go 1.17\nex.test/b\n# ex.test/y => ./y\n");
+	put("vendored/vendor/modules.txt",
+	    "# ex.test/b v1.1.0\n## explicit; go 1.17\nex.test/b\n# ex.test/y => ./y\n");
 	put("work/go.work", "go 1.18\n\nuse ./a\nuse ./b\nuse ./c\nuse ./a\n");
 	put("work/a/go.mod", "module ex.test/a\n\ngo 1.21\n\n" B "replace ex.test/b => ex.test/f v1.0.0\n");
-	put("work/b/go.mod", "module ex.test/bb\n\ngo 1.17\n\nreplace ex.test/b v1.2.0 => ex.test/g v1.0.0\n");
+	put("work/b/go.mod",
+	    "module ex.test/bb\n\ngo 1.17\n\nreplace ex.test/b v1.2.0 => ex.test/g v1.0.0\n");
 	put("work/go.work.sum", "x\n");
 }
 
@@ -107,9 +112,12 @@ static void test_rules(void **state)
 {
 	make_all();
 	expect("sound", "");
-	expect("bad", "syntax:10 version.loose:7 version.excluded:7 replace.missing:9 version.too_low:6 sum.line:2 sum.hash:4 sum.crlf:1 sum.missing:5 sum.missing:6 version.retracted:5 ");
-	expect("vendored", "sum.missing:5 vendor.required:5 vendor.required:1 vendor.replaced:4 version.retracted:5 ");
-	expect("work", "sum.line:1 sum.missing:5 work.go:3 work.go_mix:3 work.missing:5 work.repeated:6 replace.order:5 version.retracted:5 ");
+	expect("bad",
+	       "syntax:10 version.loose:7 version.excluded:7 replace.missing:9 version.too_low:6 sum.line:2 sum.hash:4 sum.crlf:1 sum.missing:5 sum.missing:6 version.retracted:5 ");
+	expect("vendored",
+	       "sum.missing:5 vendor.required:5 vendor.required:1 vendor.replaced:4 version.retracted:5 ");
+	expect("work",
+	       "sum.line:1 sum.missing:5 work.go:3 work.go_mix:3 work.missing:5 work.repeated:6 replace.order:5 version.retracted:5 ");
 	put("netrc", "default login x password y\nmachine proxy.test login x\n");
 	chmod(top, 0700);
 	expect("sound", "netrc.default:1 netrc.entry:2 netrc.mode:0 ");

@@ -12,21 +12,16 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "check/directive.h"
 #include "check/traps_embed.h"
 #include "check/traps_own.h"
+#include "trees.h"
 
 static char top[] = "/tmp/tocsin-test-traps-XXXXXX";
 
 static void put(const char *name, const char *text)
 {
-	CLEANUP(buf_free) struct buf path = { 0 };
-	CLEANUP(buf_free) struct buf dir = { 0 };
-	struct err e;
-
-	path_join(&path, top, name);
-	buf_span(&dir, path_dir(buf_view(&path)));
-	assert_int_equal(path_mkdirs(buf_str(&dir), 0755, &e), 0);
-	assert_int_equal(file_replace(buf_str(&path), span_of(text), &e), 0);
+	tree_put(top, name, span_of(text));
 }
 
 static int setup(void **state)
@@ -317,12 +312,53 @@ static void test_no_memory(void **state)
 	}
 }
 
+static void test_directives(void **state)
+{
+	static const struct {
+		const char *text, *word, *rest, *near; /* word NULL: it is none */
+		bool exact;
+	} rows[] = {
+		{ "//go:build linux && amd64", "build", "linux && amd64", "build", true },
+		{ "// go:build linux", "build", "linux", "build", false },
+		{ "//GO:Embed  a.txt", "embed", "a.txt", "embed", false },
+		{ "//go: noinline", "noinline", "", "noinline", false },
+		{ "//go:build!linux", "build", "!linux", "build", false },
+		{ "//go:buildlinux", "build", "linux", "build", false },
+		{ "/* go:embed a */", "embed", "a", "embed", false },
+		{ "//go:generat stringer", "generat", "stringer", "generate", true },
+		{ "//go:inline", "inline", "", NULL, true }, /* of another compiler */
+		{ "//go:nothing-of-ours", "nothing-of-ours", "", NULL, true },
+		{ "// gopher: a name", NULL, NULL, NULL, false },
+		{ "//go:", NULL, NULL, NULL, false },
+		{ "//", NULL, NULL, NULL, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct gomark m = { .text = span_of(rows[i].text) };
+		struct directive d;
+		bool is = directive_read(&m, &d);
+		if (is != !!rows[i].word ||
+		    (is && (!span_eq(d.word, span_of(rows[i].word)) ||
+			    !span_eq(d.rest, span_of(rows[i].rest)) || d.exact != rows[i].exact)))
+			fail_msg("%s", rows[i].text);
+		struct span near = is ? directive_near(d.word) : (struct span){ 0 };
+		if (is && !span_eq(near, rows[i].near ? span_of(rows[i].near) : (struct span){ 0 }))
+			fail_msg("%s is near <%.*s>", rows[i].text, SPAN_ARG(near));
+		for (size_t n = 2; n < m.text.n; n++) { /* cut off anywhere */
+			char *cut = mem_dup(rows[i].text, n);
+			directive_read(&(struct gomark){ .text = { cut, n } }, &d);
+			mem_free(cut);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),   cmocka_unit_test(test_can_hold),
-		cmocka_unit_test(test_words),   cmocka_unit_test(test_trees),
-		cmocka_unit_test(test_allowed), cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_directives), cmocka_unit_test(test_table),
+		cmocka_unit_test(test_can_hold),   cmocka_unit_test(test_words),
+		cmocka_unit_test(test_trees),      cmocka_unit_test(test_allowed),
+		cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests_name("traps", tests, setup, teardown);

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "check/ci/ytree.h"
 
-static struct yparser *parser;
+static struct syntax *parser;
 static struct arena mem;
 
 static struct ytree parse(struct span text)
@@ -281,7 +281,7 @@ static void too_large(void **state)
 static int end(void **state)
 {
 	(void)state;
-	yparser_close(parser);
+	syntax_close(parser);
 	arena_free(&mem);
 	return 0;
 }

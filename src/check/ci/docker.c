@@ -155,13 +155,16 @@ static void run_words(struct docker *d, size_t at)
 		}
 		at++;
 		struct span text = buf_view(&word.text);
+		d->f->bad |= word.no_memory;
 		if (command) {
 			run(d, &word, &shell);
 			return;
 		}
 		if (n == 0)
 			is_shell = interp_is_shell(text);
+		bool full = before.bad;
 		buf_addf(&before, "%.*s ", SPAN_ARG(text));
+		d->f->bad |= !full && before.bad && before.len + text.n + 2 < before.max;
 		command = is_shell && n && text.n > 1 && *text.p == '-' && text.p[1] != '-' &&
 			  text.p[text.n - 1] == 'c';
 		if (command)
@@ -201,18 +204,23 @@ static void take_body(struct docker *d, const struct heredoc *h, struct mapped *
 	}
 }
 
-/* `RUN <<EOF`: the lines are the script, of the stage's shell or of their own #!; `RUN bash -e <<EOF`: of that shell. */
+/* `RUN <<EOF`: the lines are the script, of the stage's shell or of their own #!; `RUN bash -e <<EOF`, `RUN <<EOF bash -e`: of that shell. */
 static bool run_script(struct docker *d, struct span command, const struct heredoc *h)
 {
 	CLEANUP(mapped_free) struct mapped body = { 0 };
-	struct span before = span_trim(span_head(command, h->at)), first = before;
+	struct span before = span_trim(span_head(command, h->at)),
+		    behind = span_trim(span_from(command, h->end)), words = before.n ? before : behind,
+		    first = words;
 	struct interp shell = d->shell;
 
-	if (span_trim(span_from(command, h->end)).n || (before.n && !interp_is_shell(take_word(&first))))
+	if ((before.n && behind.n) || (words.n && !interp_is_shell(take_word(&first))))
 		return false;
-	if (before.n) {
+	for (size_t i = 0; i < behind.n; i++)
+		if (strchr("|&;<>", behind.p[i]))
+			return false;
+	if (words.n) {
 		shell = (struct interp){ 0 };
-		interp_words(&shell, before, true);
+		interp_words(&shell, words, true);
 	}
 	take_body(d, h, &body, false);
 	struct span text = buf_view(&body.text);
@@ -267,9 +275,10 @@ static struct interp own_shell(const struct docker *d)
 
 static void end_stage(struct docker *d)
 {
-	struct stage *s = d->stage.p && d->n_stages < STAGES_MAX ? arena_alloc(d->f->scratch, sizeof(*s))
-								 : NULL;
+	bool kept = d->stage.p && d->n_stages < STAGES_MAX;
+	struct stage *s = kept ? arena_alloc(d->f->scratch, sizeof(*s)) : NULL;
 
+	d->f->bad |= kept && !s;
 	if (s) {
 		s->shell = d->shell;
 		d->f->bad |= !map_put(&d->stages, d->stage, s);
@@ -421,6 +430,7 @@ void docker_check(struct lint_file *f)
 	lint_fact(f, FACT_UNIT, 0, 0, d.unit, S(""), S(""));
 	read_directives(&d);
 	while (!f->bad && read_instruction(&d)) {
+		f->bad |= d.text.no_memory;
 		if (d.text.bad)
 			lint_limit(f, TR("an instruction of more than 1 MiB was not looked at",
 					 "有一条超过 1 MiB 的指令，未检查"));

@@ -5,6 +5,15 @@
 
 #define DRONE_STEPS 5000
 
+#define DRONE_PIPELINES 200
+
+/* A document: what is known of it when all have been read. */
+struct drone_pipeline {
+	struct span name;
+	const struct ynode *needs;
+	bool on_failure, watched, leads, alerts;
+	bool seen;
+};
 struct drone {
 	struct lint_file *f;
 	struct ytree *y;
@@ -13,6 +22,9 @@ struct drone {
 	struct span name;         /* of the pipeline */
 	bool windows, on_failure; /* it runs (also) when another one failed */
 	bool watched, leads;      /* a step before this one */
+	bool alerts;
+	struct drone_pipeline *all;
+	size_t n_all;
 	size_t n;
 };
 
@@ -102,6 +114,7 @@ static void check_step(struct drone *d, const struct ynode *node, struct span na
 		if (x && !told.watched)
 			x->unit = unit;
 	}
+	d->alerts |= told.alerts || (!yget(y, node, "commands") && yci_alert_action(d->f, image));
 	if ((told.alerts || (!yget(y, node, "commands") && yci_alert_action(d->f, image))) && !told.watched)
 		judge_alert(d, node, name, unit);
 	d->watched |= told.watched && !ignored;
@@ -114,7 +127,7 @@ static void check_pipeline(struct drone *d)
 	const struct ynode *steps = yget(y, d->pipeline, "steps"), *trigger = yget(y, d->pipeline, "trigger");
 
 	steps = steps ? steps : yget(y, d->pipeline, "pipeline");
-	d->watched = d->leads = false;
+	d->watched = d->leads = d->alerts = false;
 	d->name = yget_text(y, d->pipeline, "name");
 	d->windows = span_eq(yget_text(y, yget(y, d->pipeline, "platform"), "os"), S("windows"));
 	d->on_failure = runs_on_failure(y, trigger) || status_has_failure(y, yget(y, d->pipeline, "runs_on"));
@@ -124,16 +137,67 @@ static void check_pipeline(struct drone *d)
 		if (yis(y, v, YMAP))
 			check_step(d, yreal(y, v), name.n ? name : lint_text(d->f, "#%zu", d->n + 1));
 	}
+	if (d->all && d->n_all < DRONE_PIPELINES)
+		d->all[d->n_all++] = (struct drone_pipeline){ .name = d->name,
+							      .needs = yfind(y, d->pipeline, "depends_on"),
+							      .on_failure = d->on_failure,
+							      .watched = d->watched,
+							      .leads = d->leads,
+							      .alerts = d->alerts };
+}
+
+/* ---- X07: pipelines that wait for each other ---- */
+
+static void see_needs(struct drone *d, const struct drone_pipeline *p, int depth)
+{
+	const struct ynode *needs = yreal(d->y, p->needs);
+
+	for (const struct ynode *v = yis(d->y, needs, YSEQ) ? needs->first : NULL; v && depth < 20;
+	     v = v->next)
+		for (size_t i = 0; i < d->n_all; i++)
+			if (!d->all[i].seen && span_eq(d->all[i].name, ytext(d->y, v))) {
+				d->all[i].seen = true;
+				see_needs(d, &d->all[i], depth + 1);
+			}
+}
+
+static void judge_missed(struct drone *d, struct drone_pipeline *p)
+{
+	bool go = false, heard[DRONE_PIPELINES] = { false };
+
+	if (!p->alerts || p->watched || !p->on_failure || !yis(d->y, p->needs, YSEQ))
+		return;
+	for (size_t k = 0; k < d->n_all; k++) { /* what other alert pipelines hear of */
+		for (size_t i = 0; i < d->n_all; i++)
+			d->all[i].seen = false;
+		if (&d->all[k] != p && d->all[k].alerts && d->all[k].on_failure)
+			see_needs(d, &d->all[k], 0);
+		for (size_t i = 0; i < d->n_all; i++)
+			heard[i] |= d->all[i].seen;
+	}
+	for (size_t i = 0; i < d->n_all; i++)
+		d->all[i].seen = false;
+	see_needs(d, p, 0);
+	for (size_t i = 0; i < d->n_all; i++)
+		go |= d->all[i].seen && d->all[i].watched;
+	for (size_t i = 0; i < d->n_all && go; i++) {
+		const struct drone_pipeline *other = &d->all[i];
+		if (other != p && other->watched && !other->seen && !other->alerts && !heard[i])
+			lint_say(d->f, RULE_X07, p->needs->key->from, yreal(d->y, p->needs)->to, p->name,
+				 other->name);
+	}
 }
 
 void drone_check(struct lint_file *f)
 {
-	struct ytree y;
+	struct ytree y = { 0 };
 	struct drone d = { .f = f, .y = &y };
 
 	if (!ytree_of(f, &y))
 		return;
 	d.unit = lint_text(f, "ci:%s", f->path);
+	d.all = arena_alloc(f->scratch, DRONE_PIPELINES * sizeof(*d.all));
+	f->bad |= !d.all;
 	for (const struct ynode *doc = y.docs; doc; doc = doc->next) {
 		struct span kind = yget_text(&y, doc, "kind");
 		if (!yis(&y, doc, YMAP) || (kind.n && !span_eq(kind, S("pipeline"))))
@@ -141,6 +205,8 @@ void drone_check(struct lint_file *f)
 		d.pipeline = doc;
 		check_pipeline(&d);
 	}
+	for (size_t i = 0; i < d.n_all; i++)
+		judge_missed(&d, &d.all[i]);
 	if (d.n > DRONE_STEPS)
 		lint_limit(f,
 			   TR("more than %d steps: the rest was not looked at", "超过 %d 个步骤：其余未检查"),

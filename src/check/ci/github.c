@@ -131,6 +131,29 @@ static void named_shell(struct gh *g, struct span shell, struct shell_run *how)
 	how->xtrace = i.xtrace;
 }
 
+static enum shell_flag weaker(enum shell_flag a, enum shell_flag b)
+{
+	return a == SHELL_OFF || b == SHELL_OFF ? SHELL_OFF : a == b ? a : SHELL_MAYBE;
+}
+
+/* Of a matrix of shells, all run: what one of them loses is lost. */
+static void weakest_shell(struct gh *g, const struct ynode *values, struct shell_run *how)
+{
+	int n = 0;
+
+	for (const struct ynode *v = yfirst(g->y, values); v && n < 20; v = v->next, n++) {
+		struct shell_run one = { 0 };
+		named_shell(g, span_trim(ytext(g->y, v)), &one);
+		if (one.shell != SHELL_BASH && one.shell != SHELL_SH)
+			continue;
+		bool first = how->errexit == SHELL_MAYBE && how->pipefail == SHELL_MAYBE;
+		how->shell = first || one.shell == SHELL_SH ? one.shell : how->shell;
+		how->errexit = first ? one.errexit : weaker(how->errexit, one.errexit);
+		how->pipefail = first ? one.pipefail : weaker(how->pipefail, one.pipefail);
+		how->xtrace = one.xtrace;
+	}
+}
+
 /* true: `shell: bash` would give it pipefail. */
 static bool which_shell(struct gh *g, const struct gh_job *j, const struct gh_step *s, struct shell_run *how)
 {
@@ -139,6 +162,8 @@ static bool which_shell(struct gh *g, const struct gh_job *j, const struct gh_st
 	named = named ? named : default_run(g, j, "shell");
 	if (named) {
 		named_shell(g, span_trim(ytext(g->y, named)), how);
+		if (!g->action)
+			weakest_shell(g, matrix_values(g, j, ytext(g->y, named)), how);
 		return false;
 	}
 	how->shell = SHELL_BASH;

@@ -1,4 +1,5 @@
 #include "base/mem.h"
+#include "base/text.h"
 #include "check/ci/github_own.h"
 
 /* What is judged of the jobs of a workflow, and of what they wait for. */
@@ -63,8 +64,10 @@ void gh_condition_judge(struct gh *g, const struct ynode *cond)
 	if (close == SPAN_NONE || (open == 0 && open + close + 2 == text.n))
 		return;
 	/* A plain or quoted one is trimmed by nobody, but nobody writes blanks around it by chance either. */
+	struct span rest = span_trim(text), line = span_trim(span_cut(&rest, '\n')),
+		    shown = utf8_head(line, 80);
 	lint_say(g->f, RULE_A08, cond->key->from, n->to,
-		 lint_text(g->f, "%.*s", SPAN_ARG(span_head(span_trim(text), 80))));
+		 lint_text(g->f, "%.*s%s", SPAN_ARG(shown), rest.n || shown.n < line.n ? " …" : ""));
 }
 
 /* ---- A02, A09 ---- */

@@ -92,20 +92,26 @@ static void judge_fork_secret(struct gh *g, struct gh_job *j, struct gh_step *s)
 
 /* ---- W08: no address, no alert, no word ---- */
 
-static void judge_silent(struct gh *g, struct gh_job *j, struct gh_step *s)
+/* A step of the job says that something is not set. */
+static bool says_unset(struct gh *g, const struct gh_job *j)
 {
-	static const char *const set[] = { "!= ''", "!=''", NULL }, *const unset[] = { "== ''", "==''",
-										       NULL };
+	static const char *const unset[] = { "== ''", "==''", NULL };
+
+	for (size_t i = 0; i < j->n; i++)
+		if (yci_has(ytext(g->y, j->steps[i].cond), unset))
+			return true;
+	return false;
+}
+
+static void judge_silent(struct gh *g, struct gh_step *s)
+{
+	static const char *const set[] = { "!= ''", "!=''", NULL };
 	struct span cond = ytext(g->y, s->cond), name = cond;
 	size_t at = span_find(cond, S("env."));
 
 	at = at == SPAN_NONE ? span_find(cond, S("secrets.")) : at;
 	if (!s->alerts || at == SPAN_NONE || !yci_has(cond, set))
 		return;
-	/* Another step says that it is not set. */
-	for (size_t i = 0; i < j->n; i++)
-		if (yci_has(ytext(g->y, j->steps[i].cond), unset))
-			return;
 	name = span_from(name, at);
 	lint_say(g->f, RULE_W08, s->cond->key->from, s->cond->to,
 		 span_trim(span_head(name, span_chr(name, '!'))));
@@ -127,13 +133,45 @@ static bool runs_code(const struct gh_step *s)
 	       span_starts(s->action, S("docker/build-push-action"));
 }
 
-static void judge_checkout(struct gh *g, struct gh_job *j, struct gh_step *s, size_t at)
+/* A step that starts something which the pull request can have written: what only reads it is left to a person to judge. */
+static bool surely_runs_code(struct gh *g, const struct gh_step *s)
+{
+	static const char *const starters[] = { "make", "npm ",   "npx ",   "yarn",  "pnpm",    "python",
+						"pip ", "node ",  "bash ",  " sh ",  "docker",  "cargo ",
+						"mvn",  "gradle", "bundle", "mage ", "source ", "golang",
+						"\n./", "&& ./",  "; ./",   NULL };
+
+	if (!s->run)
+		return runs_code(s);
+	return s->watched || s->leads || span_starts(ytext(g->y, s->run), S("./")) ||
+	       yci_has(ytext(g->y, s->run), starters);
+}
+
+/* The steps of a job seen from behind: 1 + the last one that may run code, and that surely does. */
+struct last {
+	size_t runs, surely;
+};
+
+static struct last last_of(struct gh *g, const struct gh_job *j)
+{
+	struct last ret = { 0 };
+
+	for (size_t i = j->n; i > 0 && (g->target || g->after) && !(ret.runs && ret.surely); i--) {
+		if (!ret.runs && runs_code(&j->steps[i - 1]))
+			ret.runs = i;
+		if (!ret.surely && surely_runs_code(g, &j->steps[i - 1]))
+			ret.surely = i;
+	}
+	return ret;
+}
+
+static void judge_checkout(struct gh *g, struct gh_job *j, struct gh_step *s, size_t at,
+			   const struct last *last)
 {
 	static const char *const guards[] = { "label", "author_association", "safe to test",
 					      "actor", "head.repo",          "permission",
 					      NULL };
 	const struct ynode *with = yget(g->y, s->node, "with"), *ref = yfind(g->y, with, "ref");
-	bool runs = false;
 
 	if (!(g->target || g->after) || !span_starts(s->action, S("actions/checkout")))
 		return;
@@ -141,13 +179,11 @@ static void judge_checkout(struct gh *g, struct gh_job *j, struct gh_step *s, si
 		ref = yfind(g->y, with, "repository");
 	if (!is_strangers(ytext(g->y, ref)))
 		return;
-	for (size_t i = at + 1; i < j->n; i++)
-		runs |= runs_code(&j->steps[i]);
-	if (!runs)
+	if (last->runs <= at + 1)
 		return;
 	/* A workflow_run runs after any event: only a pull request's code is a stranger's. */
-	bool guarded = yci_has(j->cond_text, guards) || yci_has(ytext(g->y, s->cond), guards) ||
-		       yget(g->y, j->node, "environment") ||
+	bool guarded = last->surely <= at + 1 || yci_has(j->cond_text, guards) ||
+		       yci_has(ytext(g->y, s->cond), guards) || yget(g->y, j->node, "environment") ||
 		       (!g->target && span_find(j->cond_text, S("workflow_run")) != SPAN_NONE);
 	lint_say_as(g->f, RULE_A11, guarded ? SEV_WARNING : rules[RULE_A11].severity, ref->key->from, ref->to,
 		    g->target ? S("pull_request_target") : S("workflow_run"), span_trim(ytext(g->y, ref)));
@@ -191,6 +227,8 @@ static void judge_upload(struct gh *g, struct gh_job *j, struct gh_step *s, bool
 void gh_steps_judge(struct gh *g, struct gh_job *j)
 {
 	bool watched = false, led = false; /* before this step */
+	bool unset = says_unset(g, j);
+	struct last last = last_of(g, j);
 
 	for (size_t i = 0; i < j->n; i++) {
 		struct gh_step *s = &j->steps[i];
@@ -200,8 +238,9 @@ void gh_steps_judge(struct gh *g, struct gh_job *j)
 		judge_ignored(g, j, s, i);
 		judge_alert(g, j, s, i, watched || led);
 		judge_fork_secret(g, j, s);
-		judge_silent(g, j, s);
-		judge_checkout(g, j, s, i);
+		if (!unset)
+			judge_silent(g, s);
+		judge_checkout(g, j, s, i, &last);
 		judge_upload(g, j, s, watched, led);
 		watched |= s->watched && !s->ignore;
 		led |= s->leads && !s->ignore;

@@ -75,13 +75,26 @@ static void say_when(struct gh *g)
 
 /* ---- A16: secrets in reach of everything ---- */
 
+/* Kept among the secrets, but a name or a place and no key. */
+static bool names_only(struct span name)
+{
+	static const char *const ends[] = { "USER",       "USERNAME",   "REGION", "TENANCY",  "FINGERPRINT",
+					    "IDENTITY",   "BUCKET",     "EMAIL",  "HOST",     "SUB_ID",
+					    "ACCOUNT_ID", "PROJECT_ID", "ORG",    "TENANT_ID" };
+
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+		if (span_ends(name, span_of(ends[i])))
+			return true;
+	return false;
+}
+
 static void judge_env(struct gh *g, const struct ynode *env, struct span where)
 {
 	if (!yis(g->y, env, YMAP))
 		return;
 	for (const struct ynode *v = yfirst(g->y, env); v; v = v->next) {
 		struct span value = ytext(g->y, v), name = yci_secret_in(value);
-		if (name.n && span_find(value, S("${{")) != SPAN_NONE)
+		if (name.n && !names_only(name) && span_find(value, S("${{")) != SPAN_NONE)
 			lint_say(g->f, RULE_A16, v->key->from, v->to, name, where);
 	}
 }

@@ -134,7 +134,7 @@ static int stage_of(struct gl *g, const struct gl_job *j)
 		return 1000000;
 	if (!g->stages_known || (j->unresolved && !gl_find_own(g, j, "stage")))
 		return -1;
-	for (const struct ynode *v = yfirst(g->y, g->stages); v; v = v->next, at++)
+	for (const struct ynode *v = yfirst(g->y, g->stages); v && at <= GITLAB_STAGES; v = v->next, at++)
 		if (span_eq(ytext(g->y, v), name))
 			return at;
 	for (size_t i = 0; !g->stages && i < ARRAY_LEN(usual); i++)
@@ -163,6 +163,10 @@ static void read_job(struct gl *g, struct gl_job *j, const struct ynode *v)
 	lint_fact(g->f, FACT_RUNS, 0, 0, g->unit, j->unit, S(""));
 	yci_env(g->f, g->y, yreal(g->y, gl_find_own(g, j, "variables")), j->unit);
 	run_scripts(g, j);
+	const struct ynode *trigger = yreal(g->y, gl_find_own(g, j, "trigger"));
+	gl_includes(g, yget(g->y, trigger, "include"), j->unit);
+	j->leads |= span_eq(yget_text(g->y, trigger, "strategy"), S("depend")) &&
+		    yget(g->y, trigger, "include");
 }
 
 static void read_jobs(struct gl *g)
@@ -183,42 +187,102 @@ static void read_jobs(struct gl *g)
 			read_job(g, &g->jobs[g->n++], v);
 }
 
-/* The document with the jobs: the one before it may hold `spec:`. */
-static const struct ynode *main_document(struct ytree *y)
+const struct ynode *gl_main_document(struct ytree *y, const struct ynode *doc, uint32_t to)
 {
-	const struct ynode *doc = y->docs;
-
-	if (doc && doc->next && yfind(y, doc, "spec"))
+	/* The one before it may hold `spec:`. */
+	if (doc && doc->next && doc->next->to <= to && yfind(y, doc, "spec"))
 		doc = doc->next;
 	return yis(y, doc, YMAP) ? doc : NULL;
+}
+
+/* ---- include ---- */
+
+static bool is_remote(struct span path)
+{
+	return span_starts(path, S("http://")) || span_starts(path, S("https://"));
+}
+
+static void include_one(struct gl *g, const struct ynode *one, struct span job, struct buf *others)
+{
+	static const char *const kinds[] = { "project", "remote", "template", "component", "artifact" };
+	struct span path = one->kind == YMAP ? yget_text(g->y, one, "local") : ytext(g->y, one);
+
+	if (path.n && !is_remote(path) && span_chr(path, '$') == SPAN_NONE) {
+		while (span_skip(&path, S("/")) || span_skip(&path, S("./")))
+			;
+		if (job.n)
+			lint_fact(g->f, FACT_RUNS, 0, 0, job, lint_text(g->f, "ci:%.*s", SPAN_ARG(path)),
+				  S(""));
+		else
+			lint_fact(g->f, FACT_CI_INCLUDE, 0, 0, path, S(""), S(""));
+		return;
+	}
+	g->elsewhere |= !job.n;
+	for (size_t i = 0; i < ARRAY_LEN(kinds) && one->kind == YMAP && !path.n; i++) {
+		struct span name = yget_text(g->y, one, kinds[i]);
+		if (name.n && others->len < 300)
+			buf_addf(others, "%s%s %.*s", others->len ? ", " : "", kinds[i], SPAN_ARG(name));
+	}
+	if (path.n && others->len < 300)
+		buf_addf(others, "%s%.*s", others->len ? ", " : "", SPAN_ARG(path));
+}
+
+void gl_includes(struct gl *g, const struct ynode *include, struct span job)
+{
+	CLEANUP(buf_free) struct buf others = { 0 };
+	const struct ynode *list = yreal(g->y, include);
+	int n = 0;
+
+	if (!list)
+		return;
+	if (list->kind != YSEQ)
+		include_one(g, list, job, &others);
+	for (const struct ynode *v = list->kind == YSEQ ? list->first : NULL; v && n < GITLAB_INCLUDES;
+	     v = v->next, n++)
+		if (yreal(g->y, v))
+			include_one(g, yreal(g->y, v), job, &others);
+	g->f->bad |= others.bad;
+	if (others.len)
+		lint_limit(g->f,
+			   TR("includes that lie outside of this tree were not looked at: %s",
+			      "位于本目录树之外的 include 未检查：%s"),
+			   buf_str(&others));
+}
+
+/* ---- the whole ---- */
+
+void gl_judge(struct gl *g)
+{
+	struct span name = path_base(span_of(g->f->path));
+	bool own = span_eq(name, S(".gitlab-ci.yml")) || span_eq(name, S(".gitlab-ci.yaml"));
+
+	g->stages = yget(g->y, g->root, "stages");
+	g->stages_known = g->stages || (!g->elsewhere && !yget(g->y, g->root, "include") && own);
+	yci_env(g->f, g->y, yget(g->y, g->root, "variables"), g->unit);
+	read_jobs(g);
+	if (g->n) {
+		lint_fact(g->f, FACT_CI_WHEN, 0, 0, g->unit, S("change"), S(""));
+		gl_jobs_judge(g);
+		gl_variables_judge(g);
+	}
+	if (g->work > GITLAB_WORK)
+		lint_limit(g->f, TR("extends that lead to too many jobs: they were not followed further",
+				    "extends 展开后的作业过多：未继续展开"));
+	yci_once(g->f, 0);
 }
 
 void gitlab_check(struct lint_file *f)
 {
 	struct ytree y;
 	struct gl g = { .f = f, .y = &y };
-	struct span name = path_base(span_of(f->path));
 
 	if (!ytree_of(f, &y))
 		return;
-	g.root = main_document(&y);
+	g.root = gl_main_document(&y, y.docs, UINT32_MAX);
 	g.unit = lint_text(f, "ci:%s", f->path);
 	if (g.root) {
-		g.stages = yget(&y, g.root, "stages");
-		g.stages_known = g.stages ||
-				 (!yget(&y, g.root, "include") && (span_eq(name, S(".gitlab-ci.yml")) ||
-								   span_eq(name, S(".gitlab-ci.yaml"))));
-		yci_env(f, &y, yget(&y, g.root, "variables"), g.unit);
-		read_jobs(&g);
-		if (g.n) {
-			lint_fact(f, FACT_CI_WHEN, 0, 0, g.unit, S("change"), S(""));
-			gl_jobs_judge(&g);
-			gl_variables_judge(&g);
-		}
+		gl_includes(&g, yget(&y, g.root, "include"), (struct span){ 0 });
+		gl_judge(&g);
 	}
-	if (g.work > GITLAB_WORK)
-		lint_limit(f, TR("extends that lead to too many jobs: they were not followed further",
-				 "extends 展开后的作业过多：未继续展开"));
-	yci_once(f, 0);
 	ytree_end(f, &y);
 }

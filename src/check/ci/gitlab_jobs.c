@@ -37,6 +37,17 @@ static bool is_manual(struct gl *g, const struct ynode *map)
 	return span_eq(yget_text(g->y, map, "when"), S("manual"));
 }
 
+/* As it stands: "allow_failure: true", "exit_codes: [1, 2]". */
+static struct span allowed_text(struct gl *g, const struct ynode *allow)
+{
+	const struct ynode *codes = yfind(g->y, allow, "exit_codes");
+
+	if (codes && yis(g->y, codes, YSEQ))
+		return lint_text(g->f, "exit_codes: %.*s",
+				 SPAN_ARG(span_head(yci_raw(g->y, yreal(g->y, codes)), 40)));
+	return yci_pair(g->f, g->y, codes ? codes : allow);
+}
+
 static void judge_allowed(struct gl *g, struct gl_job *j)
 {
 	const struct ynode *allow = gl_find_own(g, j, "allow_failure"),
@@ -47,11 +58,7 @@ static void judge_allowed(struct gl *g, struct gl_job *j)
 		return;
 	if (allow && allow->key && allows_go_failure(g->y, yreal(g->y, allow))) {
 		const struct ynode *codes = yfind(g->y, allow, "exit_codes");
-		struct span text =
-			codes && yis(g->y, codes, YSEQ)
-				? lint_text(g->f, "exit_codes: %.*s",
-					    SPAN_ARG(span_head(yci_raw(g->y, yreal(g->y, codes)), 40)))
-				: yci_pair(g->f, g->y, codes ? codes : allow);
+		struct span text = allowed_text(g, allow);
 		allow = codes ? codes : allow;
 		if_unit(lint_say(g->f, RULE_L01, allow->key->from, allow->to, text, j->id), j);
 	} else if (!allow && when && when->key && span_eq(ytext(g->y, when), S("manual")) &&
@@ -63,9 +70,9 @@ static void judge_allowed(struct gl *g, struct gl_job *j)
 	}
 	for (const struct ynode *v = yis(g->y, rules_list, YSEQ) ? rules_list->first : NULL; v; v = v->next) {
 		allow = yfind(g->y, v, "allow_failure");
-		if (allow && allows_go_failure(g->y, yreal(g->y, allow)) && !is_manual(g, v))
+		if (allow && allow->key && allows_go_failure(g->y, yreal(g->y, allow)) && !is_manual(g, v))
 			if_unit(lint_say_as(g->f, RULE_L01, SEV_WARNING, allow->key->from, allow->to,
-					    yci_pair(g->f, g->y, allow), j->id),
+					    allowed_text(g, allow), j->id),
 				j);
 	}
 }
@@ -141,8 +148,16 @@ static void judge_alert(struct gl *g, struct gl_job *j)
 				"没有 when: on_failure（或 always），只在之前全部成功时运行")));
 		return;
 	}
-	if (!other || other->stage < 0 || j->stage < 0 || yget(g->y, j->node, "needs") ||
-	    another_covers(g, j, other->stage))
+	const struct ynode *needs = yreal(g->y, gl_find_own(g, j, "needs"));
+	if (needs && needs->kind == YSEQ && !needs->n && span_eq(ytext(g->y, late), S("on_failure"))) {
+		lint_say_as(
+			g->f, RULE_L02, SEV_WARNING, late->key->from, late->to, j->id,
+			span_of(TR(
+				"with needs: [] it waits for no job, so that none has failed when it is judged",
+				"needs: [] 表示不等待任何作业，判断时没有失败的作业")));
+		return;
+	}
+	if (!other || other->stage < 0 || j->stage < 0 || needs || another_covers(g, j, other->stage))
 		return;
 	where = where && where->key ? where : late;
 	struct lint_finding *x = lint_say_as(
@@ -154,6 +169,83 @@ static void judge_alert(struct gl *g, struct gl_job *j)
 			  SPAN_ARG(other->id)));
 	if (x && !other->watched)
 		x->unit = other->unit;
+}
+
+/* ---- X07: what an alert job with needs: does not hear of ---- */
+
+static struct gl_job *find_job(struct gl *g, struct span id)
+{
+	g->work += g->n / 8 + 1;
+	for (size_t i = 0; i < g->n; i++)
+		if (span_eq(g->jobs[i].id, id))
+			return &g->jobs[i];
+	return NULL;
+}
+
+static void see_needs(struct gl *g, struct gl_job *j, int depth)
+{
+	const struct ynode *needs = yreal(g->y, gl_find_own(g, j, "needs"));
+
+	for (const struct ynode *v = yis(g->y, needs, YSEQ) ? needs->first : NULL;
+	     v && depth < 50 && g->work < GITLAB_WORK; v = v->next) {
+		struct span id = yis(g->y, v, YMAP) ? yget_text(g->y, v, "job") : ytext(g->y, v);
+		struct gl_job *on = find_job(g, id);
+		if (on && !on->seen) {
+			on->seen = true;
+			see_needs(g, on, depth + 1);
+		}
+	}
+}
+
+/* Whether it waits for a go job; ->seen of all that it waits for. */
+static bool waits_for_go(struct gl *g, struct gl_job *j)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < g->n; i++)
+		g->jobs[i].seen = false;
+	see_needs(g, j, 0);
+	for (size_t i = 0; i < g->n; i++)
+		any |= g->jobs[i].seen && g->jobs[i].watched;
+	return any;
+}
+
+/* Another alert job, that has no needs:, stands behind all of its stage. */
+static bool is_heard(struct gl *g, const struct gl_job *other, const struct gl_job *alert)
+{
+	for (size_t i = 0; i < g->n && (g->work += 10) < GITLAB_WORK; i++) {
+		const struct gl_job *j = &g->jobs[i];
+		if (j == alert || !j->alerts || !runs_after_failure(g, j))
+			continue;
+		const struct ynode *needs = yreal(g->y, gl_find_own(g, j, "needs"));
+		for (const struct ynode *v = yis(g->y, needs, YSEQ) ? needs->first : NULL; v; v = v->next)
+			if (span_eq(yis(g->y, v, YMAP) ? yget_text(g->y, v, "job") : ytext(g->y, v),
+				    other->id))
+				return true;
+		if (!needs && (j->stage < 0 || other->stage < 0 || j->stage > other->stage))
+			return true;
+	}
+	return false;
+}
+
+static void judge_missed(struct gl *g, struct gl_job *j)
+{
+	const struct ynode *needs = gl_find_own(g, j, "needs");
+	int n = 0;
+
+	if (!j->alerts || j->watched || !needs || !needs->key || !runs_after_failure(g, j) ||
+	    !yis(g->y, needs, YSEQ) || !waits_for_go(g, j))
+		return;
+	for (size_t i = 0; i < g->n && n < 20 && g->work < GITLAB_WORK; i++) {
+		const struct gl_job *other = &g->jobs[i];
+		bool later = j->stage >= 0 && other->stage > j->stage;
+		if (other == j || other->seen || other->ignored || other->alerts || later ||
+		    !(other->watched || other->leads) || is_manual(g, other->node) || is_heard(g, other, j))
+			continue;
+		if_unit(lint_say(g->f, RULE_X07, needs->key->from, yreal(g->y, needs)->to, j->id, other->id),
+			other);
+		n++;
+	}
 }
 
 /* ---- L04, L05 ---- */
@@ -193,6 +285,7 @@ void gl_jobs_judge(struct gl *g)
 		struct gl_job *j = &g->jobs[i];
 		judge_allowed(g, j);
 		judge_alert(g, j);
+		judge_missed(g, j);
 		judge_trigger(g, j);
 		judge_artifacts(g, j);
 	}

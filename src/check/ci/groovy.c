@@ -51,10 +51,10 @@ static size_t skip_string(struct span t, size_t i, uint8_t *quote)
 static bool begins_slashy(const struct groovy *g, size_t i)
 {
 	if (g->n) {
-		struct span last = groovy_text(g, g->n - 1);
-		bool word = g->v[g->n - 1].kind == GROOVY_WORD && !span_eq(last, S("return"));
-		if (word || g->v[g->n - 1].kind == GROOVY_STRING || *last.p == ')' || *last.p == ']' ||
-		    *last.p == '}')
+		const struct groovy_token *t = &g->v[g->n - 1];
+		struct span last = { g->text.p + t->from, t->to - t->from };
+		bool word = t->kind == GROOVY_WORD && !span_eq(last, S("return"));
+		if (word || t->kind == GROOVY_STRING || strchr(")]}", *last.p))
 			return false;
 	}
 	struct span rest = span_head(span_from(g->text, i + 1), 1024);

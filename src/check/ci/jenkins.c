@@ -5,8 +5,9 @@
 
 /* The rules over a Jenkinsfile, declarative or scripted: which steps run a shell, and which blocks keep its failure from the build. */
 
-#define BLOCKS_MAX 200 /* around one another */
-#define STEPS_MAX  20000
+#define BLOCKS_MAX  200 /* around one another */
+#define STEPS_MAX   20000
+#define SCANNED_MAX ((size_t)256 << 20)
 
 struct block {
 	size_t open, close, name; /* tokens; name 0: none */
@@ -24,6 +25,7 @@ struct jenkins {
 	size_t depth;
 	struct step *steps;
 	size_t n_steps, cap_steps;
+	size_t scanned; /* bytes that were searched for variables */
 	struct span last_cwd, unit;
 	bool unstable; /* something makes the build unstable or aborts it */
 };
@@ -49,6 +51,8 @@ static struct span string_of(struct jenkins *j, size_t i)
 	return mapped_keep(j->f, &out);
 }
 
+#define STEP_TOKENS 2000 /* what goes on for longer is taken to end there */
+
 /* The end of the step whose name is token i: behind its brackets, or the last token of its line. */
 static size_t step_end(const struct groovy *g, size_t i)
 {
@@ -56,7 +60,9 @@ static size_t step_end(const struct groovy *g, size_t i)
 
 	if (groovy_is(g, k, "(") && g->v[k].match > k)
 		return g->v[k].match;
-	for (; k < g->n && !(g->v[k].starts && !groovy_is(g, k - 1, ",") && !groovy_is(g, k - 1, "+")); k++) {
+	for (; k < g->n && k < i + STEP_TOKENS &&
+	       !(g->v[k].starts && !groovy_is(g, k - 1, ",") && !groovy_is(g, k - 1, "+"));
+	     k++) {
 		if (groovy_is(g, k, "}") || groovy_is(g, k, ";") || groovy_is(g, k, "{"))
 			break;
 		if (g->v[k].match > k)
@@ -75,7 +81,7 @@ static size_t argument(const struct groovy *g, size_t i, size_t end, const char 
 }
 
 /* Is the value that the step at i gives thrown away? A name that it is given to, and that never comes again, counts as that. */
-static bool is_unused(const struct jenkins *j, size_t i, size_t end)
+static bool is_unused(struct jenkins *j, size_t i, size_t end)
 {
 	const struct groovy *g = &j->g;
 
@@ -86,8 +92,10 @@ static bool is_unused(const struct jenkins *j, size_t i, size_t end)
 		struct span name = i > 1 && g->v[i - 2].kind == GROOVY_WORD ? groovy_text(g, i - 2)
 									    : (struct span){ 0 };
 		struct span rest = span_from(j->f->text, g->v[end].to);
-		/* env.RC, this.rc: read elsewhere. */
-		return name.n && !groovy_is(g, i - 3, ".") && span_find(rest, name) == SPAN_NONE;
+		/* env.RC, this.rc: read elsewhere. Where very many are asked for, all count as used: a loss is then not claimed. */
+		j->scanned += rest.n;
+		return j->scanned < SCANNED_MAX && name.n && !groovy_is(g, i - 3, ".") &&
+		       span_find(rest, name) == SPAN_NONE;
 	}
 	if (!g->v[i].starts)
 		return false;

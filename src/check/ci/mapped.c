@@ -9,10 +9,19 @@ static void piece(struct mapped *m, uint32_t at)
 	if (last && last->file_at + (m->text.len - last->text_at) == at)
 		return;
 	if (!mem_grow(&m->pieces, &m->cap, m->n, sizeof(*m->pieces))) {
-		m->bad = true;
+		m->bad = m->no_memory = true;
 		return;
 	}
 	m->pieces[m->n++] = (struct shell_piece){ (uint32_t)m->text.len, at };
+}
+
+static bool room(struct mapped *m, size_t n)
+{
+	if (buf_need(&m->text, n))
+		return true;
+	m->bad = true;
+	m->no_memory |= !m->text.max || m->text.len + n <= m->text.max;
+	return false;
 }
 
 void mapped_add(struct mapped *m, struct span bytes, uint32_t at)
@@ -20,8 +29,8 @@ void mapped_add(struct mapped *m, struct span bytes, uint32_t at)
 	if (!bytes.n)
 		return;
 	piece(m, at);
-	buf_span(&m->text, bytes);
-	m->bad |= m->text.bad;
+	if (room(m, bytes.n))
+		buf_span(&m->text, bytes);
 }
 
 void mapped_as(struct mapped *m, struct span bytes, uint32_t at, uint32_t n)
@@ -38,19 +47,18 @@ void mapped_mask(struct mapped *m, char c, uint32_t at, uint32_t n)
 	if (!n)
 		return;
 	piece(m, at);
-	if (buf_need(&m->text, n)) {
+	if (room(m, n)) {
 		memset(m->text.p + m->text.len, c, n);
 		m->text.len += n;
 		m->text.p[m->text.len] = 0;
 	}
-	m->bad |= m->text.bad;
 }
 
 struct span mapped_keep(struct lint_file *f, const struct mapped *m)
 {
 	struct span copy = m->text.len ? arena_span(f->scratch, buf_view(&m->text)) : S("");
 
-	f->bad |= !copy.p;
+	f->bad |= !copy.p || m->no_memory;
 	return copy.p ? copy : S("");
 }
 
@@ -58,7 +66,7 @@ void mapped_clear(struct mapped *m)
 {
 	buf_clear(&m->text);
 	m->n = 0;
-	m->bad = false;
+	m->bad = m->no_memory = false;
 }
 
 void mapped_free(struct mapped *m)

@@ -9,7 +9,8 @@ struct mapped {
 	struct buf text;
 	struct shell_piece *pieces;
 	size_t n, cap;
-	bool bad; /* no memory, or text.max reached */
+	bool bad;       /* no memory, or text.max reached */
+	bool no_memory; /* that it was memory */
 };
 /* Bytes of the file that stand at `at`, as they are. */
 void mapped_add(struct mapped *m, struct span bytes, uint32_t at);
@@ -17,7 +18,7 @@ void mapped_add(struct mapped *m, struct span bytes, uint32_t at);
 void mapped_as(struct mapped *m, struct span bytes, uint32_t at, uint32_t n);
 /* n bytes c in the place of the file's [at, at + n). */
 void mapped_mask(struct mapped *m, char c, uint32_t at, uint32_t n);
-/* A copy in scratch memory; "" without memory, which is noted in f. */
+/* A copy in scratch memory; "" without memory. Want of it, also while the text was made, is noted in f. */
 struct span mapped_keep(struct lint_file *f, const struct mapped *m);
 void mapped_clear(struct mapped *m);
 void mapped_free(struct mapped *m);

@@ -95,6 +95,12 @@ static bool is_address(struct span w)
 		has_any(w, names, ARRAY_LEN(names)));
 }
 
+/* Also where a template of the CI system stands for it: ${{ secrets.SLACK_WEBHOOK_URL }} */
+static bool names_address(struct sh_walk *k, const struct sh_word *w)
+{
+	return is_address(w->plain) || (sh_has(w->plain, "____") && is_address(sh_shown_word(k, w)));
+}
+
 /* ---- options ---- */
 
 struct option {
@@ -170,7 +176,7 @@ static void take_option(struct request *r, struct span name, const struct sh_wor
 		r->data = true;
 		r->body = value ? value : r->body;
 	}
-	if (span_eq(name, S("url")) && is_address(v))
+	if (value && span_eq(name, S("url")) && names_address(r->k, value))
 		r->url = value;
 }
 
@@ -213,7 +219,7 @@ static void take_words(struct request *r)
 			i += next;
 		} else if (w->plain.n > 1 && *w->plain.p == '-') {
 			i += take_letters(r, i);
-		} else if (is_address(w->plain)) {
+		} else if (names_address(r->k, w)) {
 			r->url = w;
 		} else if (w->dynamic && (sh_has(w->plain, "[@]") || sh_has(w->plain, "$@") ||
 					  sh_has(w->plain, "$*") || sh_has(w->plain, "OPT") ||
@@ -242,7 +248,7 @@ static void fix_option(struct request *r, struct lint_finding *x, const char *op
 
 static void judge_answer(struct request *r)
 {
-	struct span what = sh_short(r->k, r->does->text);
+	struct span what = sh_command(r->k, r->c, r->does);
 	bool read = sh_in_role(r->at, ROLE_SUBST) || r->at->role == ROLE_PIPED;
 	bool timed =
 		r->does->at && sh_in_role(r->at, ROLE_STATEMENT) &&
@@ -262,7 +268,7 @@ static void judge_answer(struct request *r)
 
 static void judge_address(struct request *r)
 {
-	struct span url = sh_short(r->k, r->url->plain), rest = r->url->plain;
+	struct span url = sh_short(r->k, sh_shown_word(r->k, r->url)), rest = r->url->plain;
 	bool local = sh_has(rest, "://localhost") || sh_has(rest, "://127.") || sh_has(rest, ".svc") ||
 		     sh_has(rest, ".local");
 
@@ -311,7 +317,7 @@ static void judge_body(struct request *r)
 
 static void judge_loss(struct request *r)
 {
-	struct span what = sh_short(r->k, r->does->text);
+	struct span what = sh_command(r->k, r->c, r->does);
 
 	if (r->k->how->ignored)
 		return;
@@ -365,11 +371,12 @@ void sh_rule_alert(struct sh_walk *k, const struct sh *c, const struct sh_does *
 
 	k->told->alerts |= alert;
 	if (alert && sh_is_lost(k, c, at) && !k->how->ignored)
-		sh_say(k, RULE_W07, c, sh_short(k, does->text));
+		sh_say(k, RULE_W07, c, sh_command(k, c, does));
 	r.wget = span_eq(name, S("wget"));
 	if (!r.wget && !span_eq(name, S("curl")))
 		return;
 	take_words(&r);
+	k->told->alerts |= r.config && r.data; /* where it goes stands in the file, as W04 advises */
 	if (!r.url)
 		return;
 	k->told->alerts = true;
@@ -379,5 +386,5 @@ void sh_rule_alert(struct sh_walk *k, const struct sh *c, const struct sh_does *
 	judge_loss(&r);
 	judge_condition(&r);
 	if (r.no_agent)
-		sh_say(k, RULE_W09, c, sh_short(k, does->text));
+		sh_say(k, RULE_W09, c, sh_command(k, c, does));
 }

@@ -55,8 +55,9 @@ void sh_rule_docker(struct sh_walk *k, const struct sh *c)
 	/* Who reads the log, or waits for the status, hears of it. */
 	static const char *const heard[] = { " logs ", " wait ", " attach ", " inspect " };
 	for (size_t i = 0; i < ARRAY_LEN(heard); i++)
-		if (span_find(k->text, span_of(heard[i])) != SPAN_NONE)
+		if (sh_stands(k, heard[i], 0))
 			return;
-	if (!is_server(sh_word(c, image)))
+	/* What a test sets up and takes down is looked at by the test. */
+	if (!is_server(sh_word(c, image)) && span_find(span_of(k->f->path), S("test")) == SPAN_NONE)
 		sh_say(k, RULE_D04, c, silent ? S("--log-driver none") : S("docker run --rm -d"));
 }

@@ -43,7 +43,7 @@ static bool has_flag(const struct flags *g, const char *name)
 
 static void say(const struct flags *g, enum rule_id rule, enum severity severity, struct span by)
 {
-	struct span what = sh_short(g->k, g->does->text);
+	struct span what = sh_command(g->k, g->c, g->does);
 
 	sh_say_as(g->k, rule, severity, g->c, what, by);
 }
@@ -81,8 +81,8 @@ static void test_flags(const struct flags *g)
 		SAY(g, RULE_K01, S("-count=0"));
 	if (has_flag(g, "list") && !output_is_used(g))
 		SAY(g, RULE_K01, S("-list"));
-	if (flag(g, "vet", &value, &at) && span_eq(value, S("off")) && !sh_has(g->k->f->text, "go vet") &&
-	    !sh_has(g->k->f->text, "golangci-lint") && !sh_has(g->k->f->text, "staticcheck"))
+	if (flag(g, "vet", &value, &at) && span_eq(value, S("off")) && !lint_mentions(g->k->f, "go vet") &&
+	    !lint_mentions(g->k->f, "golangci-lint") && !lint_mentions(g->k->f, "staticcheck"))
 		SAY(g, RULE_K03, S("-vet=off"));
 	if (flag(g, "timeout", &value, &at) && SH_IN(value, "0", "0s", "0m", "0h") &&
 	    !sh_has(sh_text(g->k, g->c), "timeout -") &&
@@ -138,7 +138,7 @@ static bool compared(const struct flags *g)
 					     "git commit", "git add",    "create-pull-request" };
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (sh_has(g->k->f->text, words[i]))
+		if (lint_mentions(g->k->f, words[i]))
 			return true;
 	return false;
 }
@@ -158,7 +158,8 @@ static void go_flags(const struct flags *g)
 	if (span_eq(g->sub, S("mod")) && span_eq(sh_word(g->c, g->first), S("tidy")) && g->k->ci &&
 	    !compared(g))
 		SAY(g, RULE_K10, S(""));
-	if (span_eq(g->sub, S("fmt")) && g->k->ci && !compared(g))
+	/* In a substitution: somebody asks what it printed. */
+	if (span_eq(g->sub, S("fmt")) && g->k->ci && !compared(g) && !sh_in_role(g->at, ROLE_SUBST))
 		SAY(g, RULE_K01, S("go fmt"));
 }
 
@@ -193,8 +194,8 @@ static void tool_flags(const struct flags *g)
 static void format_flags(const struct flags *g)
 {
 	/* Shown once more after a test of the same. */
-	if (sh_has(g->k->text, "$(gofmt") || sh_has(g->k->text, "`gofmt") ||
-	    sh_has(g->k->text, "$(goimports") || sh_has(g->k->text, "$(gofumpt"))
+	if (sh_stands(g->k, "$(gofmt", 0) || sh_stands(g->k, "`gofmt", 0) ||
+	    sh_stands(g->k, "$(goimports", 0) || sh_stands(g->k, "$(gofumpt", 0))
 		return;
 	if (output_is_used(g) || has_flag(g, "w") || !SH_IN(g->tool, "gofmt", "goimports", "gofumpt"))
 		return;

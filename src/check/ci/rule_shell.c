@@ -27,15 +27,13 @@ static void say_list(struct sh_walk *k, const struct sh *c, const struct sh_does
 			user = at->node->last;
 			if (at->state.pipefail == SHELL_OFF && user != from &&
 			    uses_packages(k, user, &at->state)) {
-				sh_say(k, RULE_S09, c, sh_short(k, does->text),
-				       sh_short(k, sh_text(k, user)));
+				sh_say(k, RULE_S09, c, sh_command(k, c, does), sh_short(k, sh_text(k, user)));
 				return;
 			}
 			break;
 		case ROLE_SUBST:
 			if (uses_packages(k, user, &at->state))
-				sh_say(k, RULE_S09, c, sh_short(k, does->text),
-				       sh_short(k, sh_text(k, user)));
+				sh_say(k, RULE_S09, c, sh_command(k, c, does), sh_short(k, sh_text(k, user)));
 			return;
 		case ROLE_STATEMENT:
 			if (from->next)
@@ -111,7 +109,7 @@ static void see_silence(struct sh_walk *k, const struct sh *c, const struct sh_d
 	}
 	if (!by.p && !(out && both))
 		return;
-	sh_say(k, RULE_S17, c, sh_short(k, does->text), by.p ? by : S(">/dev/null 2>&1"));
+	sh_say(k, RULE_S17, c, sh_command(k, c, does), by.p ? by : S(">/dev/null 2>&1"));
 }
 
 /* ---- S18: secrets in the log ---- */
@@ -230,7 +228,7 @@ void sh_rule_command(struct sh_walk *k, const struct sh *c, const struct sh_does
 	if (does->what == DOES_LIST)
 		say_list(k, c, does, at);
 	if (does->each && does->what == DOES_WATCHED && !does->guarded && !k->how->ignored)
-		sh_say(k, RULE_S11, c, sh_short(k, does->text));
+		sh_say(k, RULE_S11, c, sh_command(k, c, does));
 	see_silence(k, c, does, at);
 }
 
@@ -265,6 +263,9 @@ void sh_windows(struct sh_walk *k)
 		answered |= sh_has(k->text, answers[i]);
 	while (rest.n) {
 		struct span line = span_trim(span_cut(&rest, '\n'));
+		/* GitLab's runner asks for the status behind each item of a script; an echo stands between them. */
+		if (k->how->place == SHELL_GITLAB && span_eq(line, S("echo")))
+			first = (struct span){ 0 };
 		if (first.p && is_native(line) && !answered && !k->how->ignored) {
 			uint32_t from = (uint32_t)(first.p - k->text.p);
 			sh_say_args(k, RULE_S04, rules[RULE_S04].severity, from, from + (uint32_t)first.n,

@@ -115,7 +115,7 @@ static void add_word(struct making *m, struct sh_word **list, size_t *n, TSNode 
 /* $(…) and <(…) in a word, in order; what is in them is theirs. */
 static void find_substs(struct making *m, struct sh *to, TSNode n)
 {
-	CLEANUP(bashchildren_end) struct bashchildren c = { 0 };
+	CLEANUP(syntax_children_end) struct syntax_children c = { 0 };
 	enum bashnode kind = bash_kind(n);
 
 	if (m->depth >= SH_DEPTH || ts_node_child_count(n) == 0)
@@ -133,11 +133,35 @@ static void find_substs(struct making *m, struct sh *to, TSNode n)
 			to->substs = s;
 		to->substs_last = s;
 	} else {
-		bashchildren_of(n, &c);
-		for (TSNode kid; (kid = bashchildren_next(&c)).id;)
+		syntax_children_of(n, &c);
+		for (TSNode kid; (kid = syntax_children_next(&c)).id;)
 			find_substs(m, to, kid);
 	}
 	m->depth--;
+}
+
+/* <<EOF or <<<word: what comes in by it. `<<EOF` stands for the whole as a redirection. */
+static void feed(struct making *m, struct sh *to, TSNode n, struct span *raw)
+{
+	CLEANUP(syntax_children_end) struct syntax_children c = { 0 };
+
+	syntax_children_of(n, &c);
+	for (TSNode kid; (kid = syntax_children_next(&c)).id;) {
+		enum bashnode kind = bash_kind(kid);
+		struct span text = bytes(m, kid);
+		if (kind == BASH_HEREDOC_START) {
+			to->fed_literal = text.n && strchr("'\"\\", *text.p);
+			*raw = span_head(*raw, ts_node_end_byte(kid) - ts_node_start_byte(n));
+		} else if (kind == BASH_HEREDOC_BODY) {
+			to->fed = text;
+			to->fed_at = ts_node_start_byte(kid) + m->offset;
+		} else if (bash_kind(n) == BASH_HERESTRING_REDIRECT && ts_node_is_named(kid)) {
+			bool quoted = text.n >= 2 && strchr("'\"", *text.p) && text.p[text.n - 1] == *text.p;
+			to->fed = quoted ? (struct span){ text.p + 1, text.n - 2 } : text;
+			to->fed_at = ts_node_start_byte(kid) + quoted + m->offset;
+			to->fed_literal = quoted && *text.p == '\'';
+		}
+	}
 }
 
 static void add_redirect(struct making *m, struct sh *to, TSNode n)
@@ -149,6 +173,8 @@ static void add_redirect(struct making *m, struct sh *to, TSNode n)
 		return;
 	}
 	r->raw = bytes(m, n);
+	if (bash_kind(n) != BASH_FILE_REDIRECT && r->raw.n && *r->raw.p == '<')
+		feed(m, to, n, &r->raw);
 	r->next = to->redirects;
 	to->redirects = r;
 	find_substs(m, to, n);
@@ -194,12 +220,12 @@ static void command_part(struct making *m, struct sh *s, TSNode kid)
 
 static struct sh *command(struct making *m, TSNode n)
 {
-	CLEANUP(bashchildren_end) struct bashchildren c = { 0 };
+	CLEANUP(syntax_children_end) struct syntax_children c = { 0 };
 	struct sh *s = make_of(m, SH_COMMAND, n);
 	uint32_t end = ts_node_start_byte(n);
 
-	bashchildren_of(n, &c);
-	for (TSNode kid; (kid = bashchildren_next(&c)).id;) {
+	syntax_children_of(n, &c);
+	for (TSNode kid; (kid = syntax_children_next(&c)).id;) {
 		uint32_t from = ts_node_start_byte(kid);
 		if (line_between(m, end, from)) {
 			s->to = end + m->offset;
@@ -216,15 +242,15 @@ static struct sh *command(struct making *m, TSNode n)
 
 static struct sh *assignment(struct making *m, TSNode n)
 {
-	CLEANUP(bashchildren_end) struct bashchildren c = { 0 };
+	CLEANUP(syntax_children_end) struct syntax_children c = { 0 };
 	struct sh *s = make_of(m, SH_COMMAND, n);
 
 	if (bash_kind(n) == BASH_VARIABLE_ASSIGNMENT) {
 		command_part(m, s, n);
 		return s;
 	}
-	bashchildren_of(n, &c);
-	for (TSNode kid; (kid = bashchildren_next(&c)).id;)
+	syntax_children_of(n, &c);
+	for (TSNode kid; (kid = syntax_children_next(&c)).id;)
 		command_part(m, s, kid);
 	return s;
 }
@@ -260,7 +286,7 @@ static void redirect_last(struct making *m, struct items *l, TSNode n);
 
 static void flatten(struct making *m, struct items *l, TSNode n)
 {
-	CLEANUP(bashchildren_end) struct bashchildren c = { 0 };
+	CLEANUP(syntax_children_end) struct syntax_children c = { 0 };
 	enum bashnode kind = bash_kind(n);
 
 	switch (kind) {
@@ -287,8 +313,8 @@ static void flatten(struct making *m, struct items *l, TSNode n)
 		return;
 	}
 	m->depth++;
-	bashchildren_of(n, &c);
-	for (TSNode kid; (kid = bashchildren_next(&c)).id;)
+	syntax_children_of(n, &c);
+	for (TSNode kid; (kid = syntax_children_next(&c)).id;)
 		flatten(m, l, kid);
 	m->depth--;
 }
@@ -296,7 +322,7 @@ static void flatten(struct making *m, struct items *l, TSNode n)
 /* A redirection belongs to the command before it; behind a here document's word the rest of the line goes on. */
 static void redirect_last(struct making *m, struct items *l, TSNode n)
 {
-	CLEANUP(bashchildren_end) struct bashchildren c = { 0 };
+	CLEANUP(syntax_children_end) struct syntax_children c = { 0 };
 	struct sh *s = NULL;
 
 	if (l->n && l->v[l->n - 1].op == BASH_OTHER) {
@@ -309,8 +335,11 @@ static void redirect_last(struct making *m, struct items *l, TSNode n)
 		add_redirect(m, s, n);
 		return;
 	}
-	bashchildren_of(n, &c);
-	for (TSNode kid; (kid = bashchildren_next(&c)).id;) {
+	struct span raw = bytes(m, n);
+	if (raw.n && *raw.p == '<')
+		feed(m, s, n, &raw);
+	syntax_children_of(n, &c);
+	for (TSNode kid; (kid = syntax_children_next(&c)).id;) {
 		enum bashnode kind = bash_kind(kid);
 		if (kind == BASH_HEREDOC_BODY)
 			find_substs(m, s, kid);
@@ -419,11 +448,11 @@ static void add_to_sequence(struct making *m, struct sh *seq, TSNode kid)
 
 static struct sh *sequence(struct making *m, TSNode n)
 {
-	CLEANUP(bashchildren_end) struct bashchildren c = { 0 };
+	CLEANUP(syntax_children_end) struct syntax_children c = { 0 };
 	struct sh *seq = make_of(m, SH_SEQ, n);
 
-	bashchildren_of(n, &c);
-	for (TSNode kid; (kid = bashchildren_next(&c)).id;)
+	syntax_children_of(n, &c);
+	for (TSNode kid; (kid = syntax_children_next(&c)).id;)
 		add_to_sequence(m, seq, kid);
 	return seq;
 }
@@ -439,13 +468,13 @@ static struct sh *holding(struct making *m, enum sh_kind kind, TSNode n)
 /* if and its elif clauses: each a condition and a then; the next stands in the else of the one before. */
 static struct sh *choice(struct making *m, TSNode n)
 {
-	CLEANUP(bashchildren_end) struct bashchildren c = { 0 };
+	CLEANUP(syntax_children_end) struct syntax_children c = { 0 };
 	struct sh *s = make_of(m, SH_IF, n), *inner = s, *seq = make_of(m, SH_SEQ, n);
 
 	seq->to = seq->from;
 	add_kid(m, s, seq);
-	bashchildren_of(n, &c);
-	for (TSNode kid; (kid = bashchildren_next(&c)).id;) {
+	syntax_children_of(n, &c);
+	for (TSNode kid; (kid = syntax_children_next(&c)).id;) {
 		enum bashnode kind = bash_kind(kid);
 		if (kind == BASH_THEN) {
 			seq = make(m, SH_SEQ, ts_node_end_byte(kid), ts_node_end_byte(kid));
@@ -467,15 +496,15 @@ static struct sh *choice(struct making *m, TSNode n)
 
 static struct sh *loop(struct making *m, TSNode n)
 {
-	CLEANUP(bashchildren_end) struct bashchildren c = { 0 };
+	CLEANUP(syntax_children_end) struct syntax_children c = { 0 };
 	bool conditional = bash_kind(n) == BASH_WHILE_STATEMENT;
 	struct sh *s = make_of(m, conditional ? SH_WHILE : SH_FOR, n), *seq = make_of(m, SH_SEQ, n);
 
 	seq->to = seq->from;
 	if (conditional)
 		add_kid(m, s, seq);
-	bashchildren_of(n, &c);
-	for (TSNode kid; (kid = bashchildren_next(&c)).id;) {
+	syntax_children_of(n, &c);
+	for (TSNode kid; (kid = syntax_children_next(&c)).id;) {
 		enum bashnode kind = bash_kind(kid);
 		if (kind == BASH_UNTIL)
 			s->kind = SH_UNTIL;
@@ -491,20 +520,20 @@ static struct sh *loop(struct making *m, TSNode n)
 
 static struct sh *selection(struct making *m, TSNode n)
 {
-	CLEANUP(bashchildren_end) struct bashchildren c = { 0 };
+	CLEANUP(syntax_children_end) struct syntax_children c = { 0 };
 	struct sh *s = make_of(m, SH_CASE, n);
 
-	bashchildren_of(n, &c);
-	for (TSNode kid; (kid = bashchildren_next(&c)).id;) {
-		CLEANUP(bashchildren_end) struct bashchildren in = { 0 };
+	syntax_children_of(n, &c);
+	for (TSNode kid; (kid = syntax_children_next(&c)).id;) {
+		CLEANUP(syntax_children_end) struct syntax_children in = { 0 };
 		bool open = false;
 		if (bash_kind(kid) != BASH_CASE_ITEM) {
 			find_substs(m, s, kid);
 			continue;
 		}
 		struct sh *seq = make_of(m, SH_SEQ, kid);
-		bashchildren_of(kid, &in);
-		for (TSNode part; (part = bashchildren_next(&in)).id;) {
+		syntax_children_of(kid, &in);
+		for (TSNode part; (part = syntax_children_next(&in)).id;) {
 			if (open)
 				add_to_sequence(m, seq, part);
 			open |= bash_kind(part) == BASH_PAREN_CLOSE;
@@ -516,11 +545,11 @@ static struct sh *selection(struct making *m, TSNode n)
 
 static struct sh *function(struct making *m, TSNode n)
 {
-	CLEANUP(bashchildren_end) struct bashchildren c = { 0 };
+	CLEANUP(syntax_children_end) struct syntax_children c = { 0 };
 	struct sh *s = make_of(m, SH_FUNCTION, n);
 
-	bashchildren_of(n, &c);
-	for (TSNode kid; (kid = bashchildren_next(&c)).id;) {
+	syntax_children_of(n, &c);
+	for (TSNode kid; (kid = syntax_children_next(&c)).id;) {
 		if (!ts_node_is_named(kid) || bash_kind(kid) == BASH_COMMENT)
 			continue;
 		if (!s->name.p)
@@ -574,7 +603,7 @@ static struct sh *statement(struct making *m, TSNode n)
 	return s;
 }
 
-struct sh *script_parse(struct bashsyntax *p, struct arena *mem, struct span text, uint32_t offset,
+struct sh *script_parse(struct syntax *p, struct arena *mem, struct span text, uint32_t offset,
 			size_t *errors, struct err *e)
 {
 	struct making m = { .mem = mem, .text = text, .offset = offset };
@@ -588,6 +617,6 @@ struct sh *script_parse(struct bashsyntax *p, struct arena *mem, struct span tex
 	*errors += m.errors;
 	if (!m.bad)
 		return s;
-	err_set(e, ENOMEM, TR("no memory for a parser", "内存不足，无法创建解析器"));
+	syntax_no_memory(e);
 	return NULL;
 }

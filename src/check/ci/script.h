@@ -49,8 +49,11 @@ struct sh {
 	size_t n_words;
 	struct sh_word *assigns; /* "A=1" before the command */
 	size_t n_assigns;
-	struct sh_redirect *redirects;
+	struct sh_redirect *redirects; /* the last first */
 	struct span name;
+	struct span fed;  /* the here document or string that it reads as standard input; absent: none */
+	uint32_t fed_at;  /* where that stands */
+	bool fed_literal; /* its delimiter was quoted: nothing in it is expanded */
 };
 
 #define SH_DEPTH 200 /* nested deeper: an SH_ERROR */
@@ -59,6 +62,6 @@ struct sh {
  * A SEQ in mem; from and to are those in text plus `offset`. NULL: no memory, or *e. errors: places that were not understood are
  * added.
  */
-struct sh *script_parse(struct bashsyntax *p, struct arena *mem, struct span text, uint32_t offset,
+struct sh *script_parse(struct syntax *p, struct arena *mem, struct span text, uint32_t offset,
 			size_t *errors, struct err *e);
 #endif

@@ -4,13 +4,16 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/time.h"
 #include "check/ci/shell_own.h"
 
 /* The walk along a piece of shell in the order in which it runs, with the flags that hold at each command. */
 
-#define CALLS_MAX  24   /* functions that call one another */
-#define JUDGED_MAX 2000 /* watched commands of one piece */
-#define CALLS_ALL  300  /* calls that are followed in one piece */
+#define CALLS_MAX  24                  /* functions that call one another */
+#define JUDGED_MAX 2000                /* watched commands of one piece */
+#define CALLS_ALL  300                 /* calls that are followed in one piece */
+#define WALKED_MAX 400000              /* commands of one piece, those of a function at each call */
+#define PARSED_NS  (10 * NSEC_PER_SEC) /* of processor time, for all the shell of a file */
 
 struct span shell_mask(struct lint_file *f, struct span text)
 {
@@ -247,6 +250,7 @@ static void collect_functions(struct sh_walk *k, struct sh *n, int depth)
 			return;
 		}
 		k->functions[k->n_functions++] = n;
+		k->f->bad |= !map_put(&k->by_name, n->name, n); /* the last one holds */
 	}
 	k->pipes += n->kind == SH_PIPE;
 	for (struct sh *kid = n->kids; kid; kid = kid->next)
@@ -257,12 +261,23 @@ static void collect_functions(struct sh_walk *k, struct sh *n, int depth)
 
 static struct sh *parse(struct sh_walk *k, struct span text, uint32_t offset)
 {
-	struct bashsyntax *parser = lint_bash_parser(k->f);
+	struct syntax *parser = lint_bash_parser(k->f);
 	struct err e = { 0 };
+	int64_t began = syntax_now();
+
+	if (k->f->shell_ns > PARSED_NS) {
+		lint_limit(k->f,
+			   TR("its shell took more than %d s to parse: the rest was left out",
+			      "其中的 shell 解析超过 %d 秒：其余已跳过"),
+			   (int)(PARSED_NS / NSEC_PER_SEC));
+		return NULL;
+	}
 	struct sh *root = parser ? script_parse(parser, k->f->scratch, text, offset, &k->f->errors, &e)
 				 : NULL;
-
-	if (!root)
+	k->f->shell_ns += syntax_now() - began;
+	if (!parser || e.code == ENOMEM)
+		k->f->bad = true;
+	else if (!root)
 		lint_limit(k->f, "%s", e.msg);
 	else
 		collect_functions(k, root, 0);
@@ -270,15 +285,17 @@ static struct sh *parse(struct sh_walk *k, struct span text, uint32_t offset)
 }
 
 static void walk_nested(struct sh_walk *k, struct sh *c, const struct sh_does *does, const struct sh_at *at,
-			const struct sh_state *s)
+			struct sh_state *s)
 {
 	struct sh_state in = { .shell = does->inner_shell,
 			       .errexit = does->inner_errexit,
 			       .pipefail = does->inner_pipefail,
 			       .xtrace = does->inner_xtrace,
 			       .cwd = does->elsewhere ? S("*") : s->cwd };
-	struct sh_at here = { at, c, c, ROLE_NESTED, *s };
+	struct sh_at here = { at, c, c, does->same ? ROLE_GROUP : ROLE_NESTED, *s };
 
+	if (does->same)
+		in = *s;
 	if (k->depth >= CALLS_MAX || c->seen)
 		return;
 	k->depth++;
@@ -286,6 +303,8 @@ static void walk_nested(struct sh_walk *k, struct sh *c, const struct sh_does *d
 	struct sh *root = parse(k, does->inner, does->inner_from);
 	if (root)
 		walk(k, root, &here, &in);
+	if (does->same)
+		*s = in;
 	k->depth--;
 }
 
@@ -316,8 +335,17 @@ static void walk_command(struct sh_walk *k, struct sh *c, const struct sh_at *at
 	struct sh_does does;
 	bool counts;
 
+	if (k->commands++ >= WALKED_MAX) {
+		lint_limit(k->f,
+			   TR("shell of more than %d commands: the rest was not looked at",
+			      "shell 命令超过 %d 条：其余未检查"),
+			   WALKED_MAX);
+		return;
+	}
 	walk_substs(k, c, at, s);
 	sh_does(k, c, s, &does);
+	if (does.reads && does.what == DOES_OTHER)
+		sh_does_fed(k, c, at, &does);
 	counts = does.what != DOES_OTHER || sh_has(does.text, "curl");
 	if (counts && k->judged++ == JUDGED_MAX)
 		lint_limit(k->f,
@@ -331,7 +359,8 @@ static void walk_command(struct sh_walk *k, struct sh *c, const struct sh_at *at
 	sh_rule_alert(k, c, &does, at);
 	sh_rule_secret(k, c, at);
 	sh_rule_docker(k, c);
-	change_state(k, c, s, at);
+	if (!does.same)
+		change_state(k, c, s, at);
 	switch (does.what) {
 	case DOES_WATCHED:
 	case DOES_FORMAT:
@@ -377,6 +406,22 @@ static void walk_branches(struct sh_walk *k, struct sh *n, const struct sh_at *a
 	}
 }
 
+/* A `set` of this shell, not the words of one within a here document or a quoted script. */
+static bool sets_flags(struct sh_walk *k, const struct sh *n, int depth)
+{
+	struct span option = sh_word(n, 1);
+
+	if (depth > SH_DEPTH || n->kind == SH_ERROR)
+		return true;
+	if (n->kind == SH_COMMAND && SH_IN(sh_word(n, 0), "set", "eval", ".", "source"))
+		return !span_eq(sh_word(n, 0), S("set")) || span_starts(option, S("-")) ||
+		       span_starts(option, S("+")) || (n->n_words > 1 && n->words[1].dynamic);
+	for (const struct sh *kid = n->kids; kid; kid = kid->next)
+		if (sets_flags(k, kid, depth + 1))
+			return true;
+	return false;
+}
+
 static void walk_loop(struct sh_walk *k, struct sh *n, const struct sh_at *at, struct sh_state *s)
 {
 	struct sh *body = n->kids;
@@ -388,7 +433,8 @@ static void walk_loop(struct sh_walk *k, struct sh *n, const struct sh_at *at, s
 	}
 	in = *s;
 	/* The second round begins as the first one ended. */
-	if (body && (sh_has(sh_text(k, body), "set -") || sh_has(sh_text(k, body), "set +")))
+	if (body && (sh_has(sh_text(k, body), "set -") || sh_has(sh_text(k, body), "set +")) &&
+	    sets_flags(k, body, 0))
 		in.errexit = SHELL_MAYBE;
 	walk_part(k, body, n, ROLE_LOOP, at, &in);
 	merge(s, &in);
@@ -511,6 +557,7 @@ void shell_check(struct lint_file *f, struct span text, const struct shell_run *
 		fix_pipefail(&k);
 	}
 	mem_free(k.functions);
+	map_free(&k.by_name);
 }
 
 /* #!/bin/bash -e, #!/usr/bin/env -S bash -eu; false: there is none. */

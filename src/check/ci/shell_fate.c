@@ -1,4 +1,5 @@
 #include "base/mem.h"
+#include "base/path.h"
 #include "check/ci/shell_own.h"
 
 /* What becomes of a command's status: outward from the command to the end of the script, until something keeps or loses it. */
@@ -15,6 +16,68 @@ struct span sh_text(const struct sh_walk *k, const struct sh *node)
 	return from < to ? (struct span){ k->text.p + from, to - from } : S("");
 }
 
+/* A reference as a file writes it: ${{ … }}, {{…}}, $(…), ${…}, $@. */
+static bool is_reference(struct span text)
+{
+	int open = 0;
+
+	if (*text.p != '$' && *text.p != '{')
+		return false;
+	for (size_t i = 0; i < text.n; i++)
+		open += text.p[i] == '(' || text.p[i] == '{' ? 1 : -(text.p[i] == ')' || text.p[i] == '}');
+	return open == 0;
+}
+
+/* What a run of `_` at text_at stands for in the file, one byte for each; absent: it is written so. *n: bytes of the run. */
+static struct span masked(const struct sh_walk *k, struct span run, uint32_t text_at, size_t *n)
+{
+	uint32_t at = shell_in_file(k->how, text_at);
+
+	for (*n = 1; *n < run.n && run.p[*n] == '_'; ++*n)
+		if (shell_in_file(k->how, text_at + (uint32_t)*n) != at + *n)
+			break;
+	if (*n < 2 || at + *n > k->f->text.n)
+		return (struct span){ 0 };
+	struct span there = { k->f->text.p + at, *n };
+	return is_reference(there) ? there : (struct span){ 0 };
+}
+
+#define SHOWN_BYTES 400 /* that are looked through for what is masked; far fewer are shown */
+
+struct span sh_shown(struct sh_walk *k, struct span text, uint32_t text_at)
+{
+	CLEANUP(buf_free) struct buf b = { 0 };
+	size_t n, end = text.n < SHOWN_BYTES ? text.n : SHOWN_BYTES;
+	bool any = false;
+
+	for (size_t i = 0; i < end; i += n) {
+		struct span there = { 0 };
+		n = 1;
+		if (text.p[i] == '_')
+			there = masked(k, span_from(text, i), text_at + (uint32_t)i, &n);
+		if (there.p && (memchr(there.p, '\n', n) || n > SHOWN_BYTES))
+			there = S("…"); /* of several lines */
+		buf_span(&b, there.p ? there : (struct span){ text.p + i, n });
+		any |= there.p != NULL;
+	}
+	if (!any && !b.bad)
+		return text;
+	struct span copy = b.bad ? (struct span){ 0 } : arena_span(k->f->scratch, buf_view(&b));
+	k->f->bad |= !copy.p;
+	return copy.p ? copy : S("");
+}
+
+/* As it stands between its quotes. */
+struct span sh_shown_word(struct sh_walk *k, const struct sh_word *w)
+{
+	size_t quote = w->raw.n == w->plain.n + 2;
+
+	if (w->raw.n != w->plain.n + 2 * quote ||
+	    !span_eq((struct span){ w->raw.p + quote, w->plain.n }, w->plain))
+		return w->plain;
+	return sh_shown(k, w->plain, w->from + (uint32_t)quote);
+}
+
 struct span sh_short(struct sh_walk *k, struct span text)
 {
 	struct span line = span_trim(span_cut(&text, '\n'));
@@ -22,6 +85,8 @@ struct span sh_short(struct sh_walk *k, struct span text)
 
 	if (line.n && line.p[line.n - 1] == '\\')
 		line = span_trim(span_head(line, line.n - 1));
+	if (line.p >= k->text.p && line.p < k->text.p + k->text.n)
+		line = sh_shown(k, line, (uint32_t)(line.p - k->text.p));
 	if (line.n <= n)
 		return line;
 	while (n && ((unsigned char)line.p[n] & 0xc0) == 0x80) /* not within a character */
@@ -55,16 +120,23 @@ struct lint_finding *sh_say_args(struct sh_walk *k, enum rule_id rule, enum seve
 	return lint_say_args(f, instead, severity, at, end, args, n);
 }
 
-/* The line of the file where it stands. */
-struct span sh_line(struct sh_walk *k, uint32_t text_at)
+/* The line of the file where it stands; *part: in which of several. */
+static struct span line_in(struct sh_walk *k, uint32_t text_at, const struct lint_part **part)
 {
 	uint32_t at = shell_in_file(k->how, text_at);
-	unsigned line = 1;
 
-	for (const char *p = k->f->text.p, *end = p + (at < k->f->text.n ? at : k->f->text.n);
-	     p && (p = memchr(p, '\n', (size_t)(end - p))); p++)
-		line++;
-	return lint_text(k->f, "%u", line);
+	*part = k->f->parts;
+	for (size_t i = 0; i < k->f->n_parts; i++)
+		if (k->f->parts[i].from <= at)
+			*part = &k->f->parts[i];
+	return lint_text(k->f, "%d", lint_line(k->f, at) - (*part ? lint_line(k->f, (*part)->from) - 1 : 0));
+}
+
+struct span sh_line(struct sh_walk *k, uint32_t text_at)
+{
+	const struct lint_part *part;
+
+	return line_in(k, text_at, &part);
 }
 
 /* ---- what single commands do to a status ---- */
@@ -92,34 +164,74 @@ bool sh_only_prints(const struct sh *s)
 	return sh_word_is(s, 0, names, ARRAY_LEN(names)) && !sh_to_file(s);
 }
 
-/* $name, ${name, or name in arithmetic. */
+/* `export name`, `[ -v name ]`: read without a $. */
+static bool is_named(struct span before)
+{
+	while (before.n && (before.p[before.n - 1] == ' ' || before.p[before.n - 1] == '\t'))
+		before.n--;
+	return span_ends(before, S("export")) || span_ends(before, S(" -v"));
+}
+
+/* From *at to `to`: is `to` within (( or [[ of its line, where names stand without a $? */
+static bool computes(struct span text, size_t *at, size_t to, bool before)
+{
+	for (; *at < to; ++*at) {
+		char c = text.p[*at];
+		bool twice = *at && text.p[*at - 1] == c;
+		if (c == '\n' || (twice && (c == ')' || c == ']')))
+			before = false;
+		else if (twice && (c == '(' || c == '['))
+			before = true;
+	}
+	return before;
+}
+
+/* $name, ${name, ${#name, name in arithmetic, export name. */
 bool sh_uses(struct span text, struct span name)
 {
+	size_t seen = 0;
+	bool math = false;
+
 	for (size_t at = 0, i; name.n && (i = span_find(span_from(text, at), name)) != SPAN_NONE;
 	     at += i + name.n) {
 		size_t from = at + i, end = from + name.n;
 		char before = from ? text.p[from - 1] : 0, after = end < text.n ? text.p[end] : 0;
-		bool whole = !sh_is_name_byte(after);
-		if (whole && (before == '$' || before == '{' || before == '(' || before == '!' ||
-			      (before == ' ' && from > 3 && memchr("(=<>", text.p[from - 2], 4))))
+		if (sh_is_name_byte(after) || sh_is_name_byte(before))
+			continue;
+		math = computes(text, &seen, from, math);
+		if (math || before == '$' || before == '{' || before == '(' || before == '!' ||
+		    (before == '#' && from > 1 && text.p[from - 2] == '{') ||
+		    (before == ' ' && from > 3 && memchr("(=<>", text.p[from - 2], 4)) ||
+		    is_named(span_head(text, from)))
 			return true;
 	}
 	return false;
 }
 
+/* The variable's name; of one element, that of the whole. */
 struct span sh_assigned(const struct sh_word *assign, struct span *value)
 {
 	*value = assign->plain;
 	struct span name = span_cut(value, '=');
 
+	name = span_head(name, span_chr(name, '['));
 	return name.n && name.p[name.n - 1] == '+' ? span_head(name, name.n - 1) : name;
 }
 
-/* Anywhere in the script. Where very many are asked for, all count as used: a loss is then not claimed. */
+/* Where very many names are looked for, all count as used: a loss is then not claimed. */
+static bool may_scan(struct sh_walk *k, size_t bytes)
+{
+	k->scanned += bytes;
+	if (k->scanned > SCANNED_MAX)
+		lint_limit(k->f, TR("so many variables and files that not each one was looked for",
+				    "变量和文件过多，未逐一查找"));
+	return k->scanned <= SCANNED_MAX;
+}
+
+/* Anywhere in the script. */
 static bool is_used(struct sh_walk *k, struct span name)
 {
-	k->scanned += k->text.n;
-	return k->scanned > SCANNED_MAX || sh_uses(k->text, name);
+	return !may_scan(k, k->text.n) || sh_uses(k->text, name);
 }
 
 enum outcome {
@@ -214,7 +326,7 @@ bool sh_is_lost(struct sh_walk *k, const struct sh *c, const struct sh_at *at)
 
 	for (const struct sh *node = c; at; node = at->node, at = at->up) {
 		if (node->background)
-			return !sh_has(span_from(k->text, node->to), "wait");
+			return !sh_stands(k, "wait", node->to);
 		if (at->role == ROLE_LEFT && at->node->kind == SH_OR)
 			return node->next && sh_word_is(node->next, 0, nothing, ARRAY_LEN(nothing));
 		if (at->role != ROLE_PIPE_END && at->role != ROLE_PIPED && at->role != ROLE_RIGHT &&
@@ -258,11 +370,6 @@ static enum step lose(struct fate *w, enum rule_id rule, const struct sh *by)
 	return STEP_LOST;
 }
 
-static struct span rest_of(const struct fate *w, uint32_t from)
-{
-	return span_from(w->k->text, from);
-}
-
 /* errexit ends the process: out to what it runs in. */
 static enum step end_process(struct fate *w)
 {
@@ -295,22 +402,30 @@ static struct span output_variable(const struct sh *s)
 		       : (struct span){ 0 };
 }
 
+/* What of a statement still sees the status of the one before: its first command. */
+static struct span sees_status(struct sh_walk *k, const struct sh *s)
+{
+	while (s->kids && (s->kind == SH_AND || s->kind == SH_OR || s->kind == SH_NOT || s->kind == SH_IF ||
+			   s->kind == SH_SEQ || s->kind == SH_GROUP || s->kind == SH_SUBSHELL))
+		s = s->kids;
+	return sh_text(k, s);
+}
+
 /* A statement behind it looks at the status or at the output, or fails in any case. */
 static bool is_looked_at(const struct fate *w)
 {
-	const struct sh *next = w->node->next, *last = next;
+	const struct sh *next = w->node->next, *last = w->at->node->last ? w->at->node->last : next;
 	struct span text = sh_text(w->k, next);
 
 	if ((next->kind == SH_IF || next->kind == SH_AND || next->kind == SH_OR || next->kind == SH_CASE ||
 	     next->kind == SH_TEST) &&
 	    sh_uses(text, output_variable(w->node)))
 		return true;
+	text = sees_status(w->k, next);
 	if (sh_has(text, "$?") || sh_has(text, "PIPESTATUS") || sh_has(text, "{?"))
 		return true;
 	if ((is_word(next, "exit") || is_word(next, "return")) && next->n_words == 1)
 		return true;
-	while (last->next)
-		last = last->next;
 	if (last->kind != SH_COMMAND)
 		return false;
 	return is_word(last, "false") || ((is_word(last, "exit") || is_word(last, "return")) &&
@@ -426,13 +541,16 @@ static enum step in_and(struct fate *w)
 	return STEP_OUT;
 }
 
-/* What reads the output at the end of a pipe and fails when a test did. */
+/* What reads the output at the end of a pipe and fails when a test did; or a person, who sees it. */
 static bool is_judge(const struct sh *last)
 {
-	static const char *const names[] = { "tparse", "gotestfmt", "tocsin" };
+	static const char *const names[] = { "tparse", "gotestfmt", "tocsin", "less", "more" },
+				 *const compares[] = { "diff", "cmp" };
 
 	if (last->kind != SH_COMMAND || !last->n_words)
 		return last->kind != SH_COMMAND;
+	if (sh_word_is(last, 0, compares, ARRAY_LEN(compares)) && sh_has_word(last, 1, S("-")))
+		return true; /* half an output is not what was wanted */
 	return sh_word_is(last, 0, names, ARRAY_LEN(names)) || sh_has_word(last, 1, S("-set-exit-code")) ||
 	       sh_has_word(last, 1, S("--set-exit-code"));
 }
@@ -461,7 +579,7 @@ static enum step in_pipe(struct fate *w)
 	if (w->at->state.pipefail == SHELL_ON)
 		return STEP_OUT;
 	if (w->at->state.pipefail == SHELL_MAYBE || is_judge(last) || is_filtered(w, last) ||
-	    sh_has(rest_of(w, w->at->node->to), "PIPESTATUS"))
+	    sh_stands(w->k, "PIPESTATUS", w->at->node->to))
 		return STEP_KEPT;
 	return lose(w, RULE_S02, last);
 }
@@ -539,6 +657,8 @@ static enum step in_subst(struct fate *w)
 		w->quiet = false;
 		return w->node->next ? lose(w, RULE_S08, in) : STEP_OUT;
 	}
+	if (in->fed.p && w->node->from >= in->fed_at && w->node->to <= in->fed_at + in->fed.n)
+		return lose(w, RULE_S08, in); /* expanded into a here document */
 	if (in->kind == SH_COMMAND && sh_word_is(in, 0, leaving, ARRAY_LEN(leaving)))
 		return STEP_KEPT;
 	/* Compared with what was wanted, an empty output is seen; only -z takes it for success. */
@@ -595,15 +715,23 @@ static bool is_awaited(const struct fate *w)
 {
 	static const char *const waits[] = { "wait $",  "wait \"$",  "wait -", "wait %",
 					     "wait ${", "wait \"${", "fg" };
-	struct span rest = rest_of(w, w->by->to), all = w->k->text;
 	struct span word = sh_word(w->command, w->does->at + 1);
 
+	/* Its number is kept, and a function that may stand above waits for those that were kept. */
+	uint32_t from = sh_stands(w->k, "$!", w->by->to) ? 0 : w->by->to;
 	for (size_t i = 0; i < ARRAY_LEN(waits); i++)
-		if (sh_has(rest, waits[i]))
+		if (sh_stands(w->k, waits[i], from))
 			return true;
 	/* A server under test is stopped, not waited for. */
 	return (span_eq(word, S("run")) || w->does->what == DOES_UNIT) &&
-	       (sh_has(all, "$!") || sh_has(all, "kill") || !sh_has(all, "wait"));
+	       (sh_stands(w->k, "$!", 0) || sh_stands(w->k, "kill", 0) || !sh_stands(w->k, "wait", 0));
+}
+
+static bool stands_later(const struct fate *w, uint32_t from, struct span name)
+{
+	struct span rest = span_from(w->k->text, from);
+
+	return !may_scan(w->k, rest.n) || span_find(rest, name) != SPAN_NONE;
 }
 
 /* Its output goes to a file that is read later: that is judged, not the status. */
@@ -614,7 +742,24 @@ static bool is_read_later(const struct fate *w, const struct sh *s)
 		size_t at = span_rchr(name, '>');
 		name = at == SPAN_NONE ? S("") : span_trim(span_from(name, at + 1));
 		if (name.n > 2 && !span_starts(name, S("&")) && !span_starts(name, S("/dev/")) &&
-		    span_find(rest_of(w, s->to), name) != SPAN_NONE)
+		    stands_later(w, s->to, name))
+			return true;
+	}
+	return false;
+}
+
+/* `out=$(gofmt -l . 2>&1) || true`, and later `[ -n "$out" ]`: its message is what is judged. */
+static bool is_asked_for_words(const struct fate *w)
+{
+	struct span name = output_variable(w->node), rest = span_from(w->k->text, w->node->to);
+
+	if (!name.n || !sh_has(sh_text(w->k, w->node), "2>&1") || !may_scan(w->k, rest.n))
+		return false;
+	for (size_t at = 0, i; (i = span_find(span_from(rest, at), name)) != SPAN_NONE; at += i + name.n) {
+		struct span before = span_head(rest, at + i);
+		while (before.n && memchr("${\"", before.p[before.n - 1], 3))
+			before.n--;
+		if (before.n < at + i && (span_ends(before, S("-n ")) || span_ends(before, S("-z "))))
 			return true;
 	}
 	return false;
@@ -624,7 +769,7 @@ static bool is_excused(struct fate *w)
 {
 	const struct sh_does *d = w->does;
 
-	if (w->rule == RULE_S01 && is_read_later(w, w->command))
+	if (w->rule == RULE_S01 && (is_read_later(w, w->command) || is_asked_for_words(w)))
 		return true;
 	if (d->what == DOES_LIST)
 		return true;
@@ -667,11 +812,26 @@ static bool is_needed_next(const struct fate *w)
 	return made.n > 1 && *made.p != '.' && sh_has_word(w->by, 1, made);
 }
 
+/* What was installed is run further down, which fails when it is not there: as above. */
+static bool is_run_later(const struct fate *w)
+{
+	struct span tool = sh_word(w->command, w->command->n_words - 1), folder;
+
+	if (!w->command->n_words || !sh_has_word(w->command, 1, S("install")) || is_word(w->by, "exit"))
+		return false;
+	tool = span_cut(&tool, '@');
+	folder = tool;
+	tool = path_base(tool);
+	if (tool.n == 2 && *tool.p == 'v' && folder.n > 3) /* …/NAME/v2 */
+		tool = path_base(span_head(folder, folder.n - 3));
+	return tool.n > 1 && *tool.p != '.' && *tool.p != '$' && stands_later(w, w->command->to, tool);
+}
+
 static struct lint_finding *say_fate(struct fate *w)
 {
 	struct sh_walk *k = w->k;
 	const struct sh *place = w->place ? w->place : w->command;
-	struct span what = sh_short(k, w->name.p ? w->name : w->does->text),
+	struct span what = w->name.p ? sh_short(k, w->name) : sh_command(k, w->command, w->does),
 		    by = sh_short(k, sh_text(k, w->by));
 	enum severity severity = rules[w->rule].severity;
 
@@ -680,12 +840,17 @@ static struct lint_finding *say_fate(struct fate *w)
 	    sh_word_is(w->by, 0, (const char *const[]){ "grep", "egrep", "fgrep" }, 3) &&
 	    !sh_has(by, " -v") && !sh_has(by, "-v "))
 		severity = SEV_WARNING;
-	if (w->rule == RULE_S04 && is_needed_next(w))
+	if (w->rule == RULE_S04 && (is_needed_next(w) || is_run_later(w)))
 		severity = SEV_WARNING;
 	/* Modules that cannot be had now will be missed by the next build. */
 	if (severity == SEV_ERROR && sh_has(w->does->text, "mod download"))
 		severity = SEV_WARNING;
-	return sh_say_as(k, w->rule, severity, place, what, by, sh_line(k, w->by->from));
+	const struct lint_part *here, *there;
+	line_in(k, place->from, &here);
+	struct span line = line_in(k, w->by->from, &there);
+	if (here != there)
+		line = lint_text(k->f, TR("%.*s of %s", "%.*s（%s）"), SPAN_ARG(line), there->path);
+	return sh_say_as(k, w->rule, severity, place, what, by, line);
 }
 
 void sh_judge(struct sh_walk *k, const struct sh *c, const struct sh_does *does, const struct sh_at *at)

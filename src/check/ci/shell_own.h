@@ -24,7 +24,9 @@ struct sh_does {
 	bool go;          /* it is go itself: a subcommand follows */
 	bool each;        /* find … -exec w \; */
 	bool elsewhere;   /* on another machine or in a container: the folder is not known */
-	struct span text; /* its words */
+	bool same;        /* the nested script runs in this very shell: eval */
+	bool reads;       /* a shell that reads its script from standard input */
+	struct span text; /* its words, masked where a template stands: to judge by; shown is sh_command */
 	struct span unit;
 	struct span inner; /* of a nested script */
 	uint32_t inner_from;
@@ -73,10 +75,17 @@ struct sh_walk {
 	struct shell_told *told;
 	struct span text;
 	struct sh *root;
+	struct map by_name; /* of functions */
 	struct sh **functions;
 	size_t n_functions, cap_functions;
 	unsigned depth, calls, judged;
-	size_t scanned;       /* bytes that were searched for variables */
+	size_t scanned;  /* bytes that were searched for variables */
+	size_t commands; /* walked over, some of them again and again */
+	struct {
+		const char *word;
+		size_t last; /* 1 + where it last stands; 0: nowhere */
+	} found[32];         /* what sh_stands was asked */
+	size_t n_found;
 	bool ci;              /* a step of a CI system */
 	bool said_no_errexit; /* once a piece is enough */
 	bool leaked;
@@ -88,12 +97,16 @@ struct sh_walk {
 
 /* ---- shell_words.c ---- */
 void sh_does(struct sh_walk *k, const struct sh *command, const struct sh_state *s, struct sh_does *ret);
+/* Of a shell that reads its script from standard input: the script, when a here document, echo or cat feeds it. */
+void sh_does_fed(struct sh_walk *k, const struct sh *command, const struct sh_at *at, struct sh_does *ret);
 /* The word without its quotes; "" behind the last. */
 static inline struct span sh_word(const struct sh *s, size_t at)
 {
 	return at < s->n_words ? s->words[at].plain : S("");
 }
 bool sh_word_is(const struct sh *s, size_t at, const char *const *words, size_t n);
+/* For people: its words as the file writes them, not too long. */
+struct span sh_command(struct sh_walk *k, const struct sh *command, const struct sh_does *does);
 /* One of these? */
 bool sh_in(struct span word, const char *const *list, size_t n);
 #define SH_IN(word, ...)                                  \
@@ -108,6 +121,8 @@ static inline bool sh_is_name_byte(char c) /* of a variable's name */
 	return c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 bool sh_has_word(const struct sh *s, size_t from, struct span word);
+/* Does it stand in the script at `from` or behind it? `word` is a literal; each is looked for once. */
+bool sh_stands(struct sh_walk *k, const char *word, uint32_t from);
 struct sh *sh_function(const struct sh_walk *k, struct span name);
 /* dir and path as one path relative to the root, without . and ..; "*": not known. In scratch memory. */
 struct span sh_path(struct sh_walk *k, struct span dir, struct span path);
@@ -127,11 +142,14 @@ struct lint_finding *sh_say_args(struct sh_walk *k, enum rule_id rule, enum seve
 struct span sh_line(struct sh_walk *k, uint32_t text_at);            /* the number of the line in the file */
 struct span sh_text(const struct sh_walk *k, const struct sh *node); /* as it stands */
 struct span sh_short(struct sh_walk *k, struct span text);           /* its first line, not too long */
+/* What callers masked is shown as the file writes it. `text` stands at text_at of the script. */
+struct span sh_shown(struct sh_walk *k, struct span text, uint32_t text_at);
+struct span sh_shown_word(struct sh_walk *k, const struct sh_word *w);
 /* `|| true` right of it, or a & behind it. */
 bool sh_is_lost(struct sh_walk *k, const struct sh *c, const struct sh_at *at);
 bool sh_only_prints(const struct sh *s);              /* a command that never fails and changes no status */
 bool sh_to_file(const struct sh *s);                  /* its output goes to a file */
-bool sh_uses(struct span text, struct span variable); /* $variable, ${variable, ((variable */
+bool sh_uses(struct span text, struct span variable); /* anywhere in the text */
 struct span sh_assigned(const struct sh_word *assign, struct span *value);
 
 /* pwsh and cmd, by lines. */

@@ -28,6 +28,7 @@ static const struct wrapper wrappers[] = {
 	  false },
 	{ "nohup", "", 0, false, false },
 	{ "command", "", 0, false, false },
+	{ "eval", "", 0, false, false },
 	{ "exec", " -a ", 0, false, false },
 	{ "stdbuf", " -i -o -e ", 0, false, false },
 	{ "setsid", "", 0, false, false },
@@ -86,10 +87,26 @@ bool sh_has_word(const struct sh *s, size_t from, struct span word)
 
 struct sh *sh_function(const struct sh_walk *k, struct span name)
 {
-	for (size_t i = k->n_functions; i-- > 0;)
-		if (span_eq(k->functions[i]->name, name))
-			return k->functions[i];
-	return NULL;
+	return map_get(&k->by_name, name);
+}
+
+bool sh_stands(struct sh_walk *k, const char *word, uint32_t from)
+{
+	size_t i = 0, last = 0;
+
+	while (i < k->n_found && k->found[i].word != word)
+		i++;
+	if (i < k->n_found)
+		return k->found[i].last > from;
+	for (size_t at = 0, n; (n = span_find(span_from(k->text, at), span_of(word))) != SPAN_NONE;
+	     at += n + 1)
+		last = at + n + 1;
+	if (i < ARRAY_LEN(k->found)) {
+		k->found[i].word = word;
+		k->found[i].last = last;
+		k->n_found++;
+	}
+	return last > from;
 }
 
 /* ---- paths and units ---- */
@@ -216,7 +233,26 @@ static bool does_script(struct sh_walk *k, const struct sh_word *w, const struct
 
 /* ---- shells inside ---- */
 
-/* The text of one quoted word; its escapes become blanks, so that every byte stays where it is. */
+/* A script within the script; of one that is expanded first, escapes become blanks, so that every byte stays where it is. */
+static bool inner_script(struct sh_walk *k, struct span text, uint32_t from, bool literal,
+			 struct sh_does *ret)
+{
+	struct span copy = arena_span(k->f->scratch, text);
+
+	if (!copy.p) {
+		k->f->bad = true;
+		return false;
+	}
+	for (size_t i = 0; i + 1 < copy.n && !literal; i++)
+		if (copy.p[i] == '\\' && strchr("\"$`\\", copy.p[i + 1]))
+			((char *)copy.p)[i] = ' ';
+	ret->inner = copy;
+	ret->inner_from = from;
+	ret->what = DOES_NESTED;
+	return true;
+}
+
+/* The text of one quoted word. */
 static bool inner_text(struct sh_walk *k, const struct sh_word *w, struct sh_does *ret)
 {
 	struct span raw = w->raw;
@@ -224,23 +260,61 @@ static bool inner_text(struct sh_walk *k, const struct sh_word *w, struct sh_doe
 
 	if ((quote != '\'' && quote != '"') || raw.p[raw.n - 1] != quote)
 		return false;
-	struct span copy = arena_span(k->f->scratch, (struct span){ raw.p + 1, raw.n - 2 });
-	if (!copy.p) {
-		k->f->bad = true;
+	return inner_script(k, (struct span){ raw.p + 1, raw.n - 2 }, w->from + 1, quote == '\'', ret);
+}
+
+/* echo 'SCRIPT' | sh, cat <<EOF | sh */
+static bool fed_by(struct sh_walk *k, const struct sh *c, struct sh_does *ret)
+{
+	if (c->kind == SH_COMMAND && SH_IN(sh_word(c, 0), "echo", "printf") && c->n_words == 2)
+		return inner_text(k, &c->words[1], ret);
+	if (c->kind != SH_COMMAND || !span_eq(sh_word(c, 0), S("cat")) || c->n_words > 1 || !c->fed.p)
 		return false;
+	return inner_script(k, c->fed, c->fed_at, c->fed_literal, ret);
+}
+
+/* What its shell runs before the script is read is not the script's: `$(…)` of a here document that is expanded. */
+static void mask_expanded(struct sh_walk *k, const struct sh *c, const struct sh_does *does)
+{
+	for (const struct sh *sub = c->substs; sub && !c->fed_literal; sub = sub->next)
+		for (uint32_t at = sub->from; at < sub->to; at++)
+			if (at >= does->inner_from && at - does->inner_from < does->inner.n)
+				((char *)(uintptr_t)does->inner.p)[at - does->inner_from] = '_';
+}
+
+#define PIPED_MAX 100 /* parts of a pipe in which what feeds a shell is looked for */
+
+void sh_does_fed(struct sh_walk *k, const struct sh *c, const struct sh_at *at, struct sh_does *ret)
+{
+	const struct sh *from = c;
+
+	for (const struct sh *node = c; at; node = at->node, at = at->up) {
+		if (node->fed.p) {
+			inner_script(k, node->fed, node->fed_at, node->fed_literal, ret);
+			from = node;
+			break;
+		}
+		if (at->role == ROLE_PIPED || at->role == ROLE_PIPE_END) {
+			from = at->node->kids;
+			for (int i = 0; from && from->next != node;
+			     i++) /* a pipe may have any number of parts */
+				from = i < PIPED_MAX ? from->next : NULL;
+			if (from)
+				fed_by(k, from, ret);
+			break;
+		}
+		/* What stands before it in the script may have read it. */
+		if (at->role != ROLE_NESTED && at->role != ROLE_GROUP && at->role != ROLE_SUBSHELL &&
+		    !(at->role == ROLE_STATEMENT && at->node->kids == node))
+			break;
 	}
-	for (size_t i = 0; i + 1 < copy.n && quote == '"'; i++)
-		if (copy.p[i] == '\\' && strchr("\"$`\\", copy.p[i + 1]))
-			((char *)copy.p)[i] = ' ';
-	ret->inner = copy;
-	ret->inner_from = w->from + 1;
-	ret->what = DOES_NESTED;
-	return true;
+	if (ret->inner.p && from)
+		mask_expanded(k, from, ret);
 }
 
 static void does_shell(struct sh_walk *k, const struct sh *c, const struct sh_state *s, struct sh_does *ret)
 {
-	bool text = false, stop = false;
+	bool text = false, stop = false, input = false;
 	size_t i = ret->at + 1;
 
 	ret->inner_shell = span_ends(c->words[ret->at].plain, S("bash")) ? SHELL_BASH : SHELL_SH;
@@ -254,6 +328,7 @@ static void does_shell(struct sh_walk *k, const struct sh *c, const struct sh_st
 		}
 		enum shell_flag on = w.p[0] == '-' ? SHELL_ON : SHELL_OFF;
 		text |= span_chr(w, 'c') != SPAN_NONE;
+		input |= span_chr(w, 's') != SPAN_NONE;
 		if (span_chr(w, 'e') != SPAN_NONE)
 			ret->inner_errexit = on;
 		if (span_chr(w, 'x') != SPAN_NONE)
@@ -266,12 +341,22 @@ static void does_shell(struct sh_walk *k, const struct sh *c, const struct sh_st
 			i++;
 		}
 	}
-	if (i >= c->n_words)
+	ret->reads = !text && (input || i >= c->n_words || SH_IN(sh_word(c, i), "-", "/dev/stdin"));
+	if (i >= c->n_words || ret->reads)
 		return;
 	if (text)
 		inner_text(k, &c->words[i], ret);
 	else
 		does_script(k, &c->words[i], s, ret);
+}
+
+/* su app -c 'SCRIPT': a shell of its own, as bash -c. Without a script it reads one. */
+static void does_su(struct sh_walk *k, const struct sh *c, struct sh_does *ret)
+{
+	for (size_t i = ret->at; i + 1 < c->n_words; i++)
+		if (SH_IN(sh_word(c, i), "-c", "--command", "-lc") && inner_text(k, &c->words[i + 1], ret))
+			return;
+	ret->reads = !span_eq(sh_word(c, ret->at), S("-c"));
 }
 
 /* ---- wrappers ---- */
@@ -360,6 +445,7 @@ static size_t unwrap(const struct sh *c, size_t at, struct sh_does *ret)
 		    (span_eq(sh_word(c, at + 1), S("-v")) || span_eq(sh_word(c, at + 1), S("-V"))))
 			return at;
 		ret->elsewhere |= w->elsewhere;
+		ret->reads = SH_IN(name, "ssh", "chroot", "sudo"); /* if no command stands behind it */
 		ret->xargs |= span_eq(name, S("xargs"));
 		if (w->dashes) {
 			for (at++; at < c->n_words && !span_eq(sh_word(c, at), S("--"));)
@@ -444,21 +530,29 @@ static bool is_configured(const struct sh_walk *k, const struct sh *c, size_t at
 	return false;
 }
 
-static struct span words_text(struct sh_walk *k, const struct sh *c, size_t at)
+static struct span words_text(struct sh_walk *k, const struct sh *c, size_t at, bool shown)
 {
 	CLEANUP(buf_free) struct buf b = { 0 };
 
 	for (size_t i = at; i < c->n_words && b.len < 400; i++) {
+		struct span raw = c->words[i].raw;
+		if (shown)
+			raw = sh_shown(k, raw, c->words[i].from);
 		if (i > at)
 			buf_addc(&b, ' ');
-		for (size_t n = 0; n < c->words[i].raw.n && b.len < 400; n++) {
-			char ch = c->words[i].raw.p[n];
+		for (size_t n = 0; n < raw.n && b.len < 400; n++) {
+			char ch = raw.p[n];
 			buf_addc(&b, ch == '\n' || ch == '\t' ? ' ' : ch);
 		}
 	}
 	struct span copy = arena_span(k->f->scratch, buf_view(&b));
 	k->f->bad |= b.bad || (b.len && !copy.p);
 	return copy.p ? copy : S("");
+}
+
+struct span sh_command(struct sh_walk *k, const struct sh *c, const struct sh_does *does)
+{
+	return sh_short(k, words_text(k, c, does->at, true));
 }
 
 static enum sh_does_what does_word(struct sh_walk *k, const struct sh *c, size_t at, struct span text)
@@ -474,10 +568,16 @@ static enum sh_does_what does_word(struct sh_walk *k, const struct sh *c, size_t
 	return is_configured(k, c, at, text) ? DOES_WATCHED : DOES_OTHER;
 }
 
+static bool evaluates(const struct sh *c, size_t at)
+{
+	return at && span_eq(sh_word(c, at - 1), S("eval"));
+}
+
 void sh_does(struct sh_walk *k, const struct sh *c, const struct sh_state *s, struct sh_does *ret)
 {
 	static const char *const makes[] = { "make", "gmake", "$(MAKE)", "${MAKE}", "$MAKE" };
 	static const char *const tasks[] = { "task", "go-task" };
+	static const char *const switches[] = { "su", "runuser", "-c" }; /* flock FILE -c '…' */
 
 	*ret = (struct sh_does){ 0 };
 	for (int i = 0; i < WRAPPERS_MAX; i++) {
@@ -486,10 +586,12 @@ void sh_does(struct sh_walk *k, const struct sh *c, const struct sh_state *s, st
 			break;
 		ret->at = next;
 	}
+	ret->inner_shell = SHELL_SH;
 	if (ret->at >= c->n_words)
 		return;
+	ret->reads = false;
 	const struct sh_word *w = &c->words[ret->at];
-	ret->text = words_text(k, c, ret->at);
+	ret->text = words_text(k, c, ret->at, false);
 	ret->what = does_word(k, c, ret->at, ret->text);
 	ret->go = is_go(w->plain);
 	if (ret->what != DOES_OTHER)
@@ -503,8 +605,11 @@ void sh_does(struct sh_walk *k, const struct sh *c, const struct sh_state *s, st
 		does_make(k, c, s, true, ret);
 	else if (LISTED(path_base(w->plain), shells))
 		does_shell(k, c, s, ret);
-	else if (ret->elsewhere && c->n_words == ret->at + 1 && inner_text(k, w, ret))
-		ret->inner_shell = SHELL_SH; /* ssh host '…' */
+	else if (LISTED(path_base(w->plain), switches))
+		does_su(k, c, ret);
+	else if (c->n_words == ret->at + 1 && (ret->elsewhere || evaluates(c, ret->at)) &&
+		 inner_text(k, w, ret)) /* ssh host '…', eval '…' */
+		ret->same = !ret->elsewhere;
 	else
 		does_script(k, w, s, ret);
 }

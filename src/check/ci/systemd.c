@@ -122,7 +122,8 @@ void systemd_check(struct lint_file *f)
 	/* A program of the system that runs once (pkill, mkdir) may find nothing to do. */
 	if (s.ignored.text.n && !(s.oneshot && is_systems(s.ignored.text)))
 		lint_say(f, RULE_D03, s.ignored.at, s.ignored.to, S("ExecStart=-"),
-			 TR_SPAN("its status counts as success, whatever it is", "无论退出码是什么都算成功"));
+			 TR_SPAN("its status counts as success, whatever it is",
+				 "无论退出状态是什么都算成功"));
 	for (words = s.success.text; words.n;) {
 		word = span_cut(&words, ' ');
 		if (is_number_2(word))

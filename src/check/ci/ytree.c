@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <strings.h>
-#include <tree_sitter/api.h>
 #include <tree_sitter/parser.h>
 
 #include "base/mem.h"
@@ -34,10 +33,7 @@ enum ysort { /* of nodes of the grammar */
 	     SORT_DOUBLE,
 	     SORT_BLOCK,
 };
-static const struct {
-	const char *name;
-	enum ysort sort;
-} sorts[] = {
+static const struct syntax_name sorts[] = {
 	{ "document", SORT_DOCUMENT },
 	{ "block_node", SORT_NODE },
 	{ "flow_node", SORT_NODE },
@@ -58,8 +54,7 @@ static const struct {
 	{ "double_quote_scalar", SORT_DOUBLE },
 	{ "block_scalar", SORT_BLOCK },
 };
-#define SYMBOLS_MAX 512
-static uint8_t sort_of[SYMBOLS_MAX];
+static uint8_t sort_of[SYNTAX_SYMBOLS];
 static TSFieldId field_key, field_value;
 static pthread_once_t named = PTHREAD_ONCE_INIT;
 static TSLanguage grammar;
@@ -85,62 +80,15 @@ static void name_all(void)
 	grammar = *tree_sitter_yaml();
 	grammar_serialize = grammar.external_scanner.serialize;
 	grammar.external_scanner.serialize = serialize_within;
-	uint32_t n = ts_language_symbol_count(&grammar);
-
-	for (uint32_t i = 0; i < n && i < SYMBOLS_MAX; i++)
-		for (size_t k = 0; k < ARRAY_LEN(sorts); k++)
-			if (ts_language_symbol_type(&grammar, (TSSymbol)i) == TSSymbolTypeRegular &&
-			    !strcmp(ts_language_symbol_name(&grammar, (TSSymbol)i), sorts[k].name))
-				sort_of[i] = (uint8_t)sorts[k].sort;
+	syntax_number(&grammar, sorts, ARRAY_LEN(sorts), sort_of);
 	field_key = ts_language_field_id_for_name(&grammar, "key", 3);
 	field_value = ts_language_field_id_for_name(&grammar, "value", 5);
 }
 
-struct yparser {
-	TSParser *parser;
-	int64_t until;
-	struct span text;
-};
-
-int yparser_open(struct yparser **ret, struct err *e)
+int yparser_open(struct syntax **ret, struct err *e)
 {
-	struct yparser *p = mem_zalloc(sizeof(*p));
-
 	pthread_once(&named, name_all);
-	if (p)
-		p->parser = ts_parser_new();
-	if (!p || !p->parser || !ts_parser_set_language(p->parser, &grammar)) {
-		yparser_close(p);
-		return err_set(e, ENOMEM, TR("no memory for a parser", "内存不足，无法创建解析器"));
-	}
-	*ret = p;
-	return 0;
-}
-
-void yparser_close(struct yparser *p)
-{
-	if (!p)
-		return;
-	if (p->parser)
-		ts_parser_delete(p->parser);
-	mem_free(p);
-}
-
-static const char *give_text(void *payload, uint32_t at, TSPoint where, uint32_t *n)
-{
-	const struct yparser *p = payload;
-	struct span rest = span_from(p->text, at);
-
-	(void)where;
-	*n = (uint32_t)rest.n;
-	return rest.n ? rest.p : "";
-}
-
-static bool too_long(TSParseState *state)
-{
-	const struct yparser *p = state->payload;
-
-	return time_mono() > p->until;
+	return syntax_open(ret, &grammar, e);
 }
 
 /* ---- from the grammar's tree to ours ---- */
@@ -149,17 +97,13 @@ struct build {
 	struct ytree *y;
 	TSTreeCursor at;
 	struct map anchors; /* of this document */
+	uint32_t base;      /* where in the text what is parsed begins */
 	bool in_error;
 };
 
 static enum ysort sort_at(const struct build *b)
 {
-	TSNode n = ts_tree_cursor_current_node(&b->at);
-	TSSymbol s = ts_node_symbol(n);
-
-	if (ts_node_is_error(n))
-		return SORT_ERROR;
-	return s < SYMBOLS_MAX ? sort_of[s] : SORT_OTHER;
+	return (enum ysort)syntax_kind(sort_of, ts_tree_cursor_current_node(&b->at), SORT_ERROR);
 }
 
 static struct span text_at(const struct build *b)
@@ -167,7 +111,7 @@ static struct span text_at(const struct build *b)
 	TSNode n = ts_tree_cursor_current_node(&b->at);
 	uint32_t from = ts_node_start_byte(n), to = ts_node_end_byte(n);
 
-	return span_head(span_from(b->y->text, from), to - from);
+	return span_head(span_from(b->y->text, b->base + from), to - from);
 }
 
 static struct ynode *new_node(struct build *b, enum ykind kind, int indent)
@@ -187,8 +131,8 @@ static struct ynode *new_node(struct build *b, enum ykind kind, int indent)
 	y->nodes++;
 	n->kind = (uint8_t)kind;
 	n->indent = indent;
-	n->from = ts_node_start_byte(at);
-	n->to = ts_node_end_byte(at);
+	n->from = b->base + ts_node_start_byte(at);
+	n->to = b->base + ts_node_end_byte(at);
 	return n;
 }
 
@@ -234,7 +178,7 @@ static void build_pair(struct build *b, struct ynode *map, int indent, unsigned 
 		value = new_node(b, YNULL, indent);
 		if (!value)
 			return;
-		value->from = value->to = ts_node_end_byte(whole);
+		value->from = value->to = b->base + ts_node_end_byte(whole);
 	}
 	value->key = key;
 	append(map, value);
@@ -404,6 +348,8 @@ static void build_stream(struct build *b)
 {
 	struct ynode **end = &b->y->docs;
 
+	while (*end)
+		end = &(*end)->next;
 	if (sort_at(b) == SORT_ERROR) {
 		count_error(b);
 		struct ynode *n = new_node(b, YMAP, -1);
@@ -435,29 +381,15 @@ static void build_stream(struct build *b)
 	} while (ts_tree_cursor_goto_next_sibling(&b->at));
 }
 
-/* NULL: it took too long. */
-static TSTree *parse(struct yparser *p, struct span text)
-{
-	TSInput input = { .payload = p, .read = give_text, .encoding = TSInputEncodingUTF8 };
-	TSParseOptions options = { .payload = p, .progress_callback = too_long };
-
-	p->text = text;
-	TSTree *tree = time_mono() > p->until ? NULL
-					      : ts_parser_parse_with_options(p->parser, NULL, input, options);
-	if (!tree)
-		ts_parser_reset(p->parser);
-	return tree;
-}
-
 /* ---- lines that are no YAML ---- */
 
 #define MEND_BYTES ((size_t)256 << 10)
 #define MEND_LINES 16
 #define MEND_NS    NSEC_PER_SEC
 
-static bool is_yaml(struct yparser *p, struct span text)
+static bool is_yaml(struct syntax *p, struct span text, int64_t until)
 {
-	TSTree *tree = parse(p, text);
+	TSTree *tree = syntax_parse(p, text, until);
 	bool fine = tree && !ts_node_has_error(ts_tree_root_node(tree));
 
 	if (tree)
@@ -474,7 +406,7 @@ static size_t line_end(struct span text, size_t at)
 }
 
 /* The first line up to which the text is YAML, and with which it is not: by halves. */
-static struct span first_bad(struct yparser *p, struct span text)
+static struct span first_bad(struct syntax *p, struct span text, int64_t until)
 {
 	size_t low = 0, high = text.n; /* ends of lines: fine, not fine */
 
@@ -484,7 +416,7 @@ static struct span first_bad(struct yparser *p, struct span text)
 			mid = line_end(text, low + 1);
 		if (mid >= high)
 			return (struct span){ text.p + low, high - low };
-		if (is_yaml(p, span_head(text, mid)))
+		if (is_yaml(p, span_head(text, mid), until))
 			low = mid;
 		else
 			high = mid;
@@ -509,14 +441,13 @@ static bool blank_out(char *line, size_t n, size_t from)
  * One line that is no YAML (a template's, an unclosed quote) takes the whole structure around it with it. So such lines are blanked,
  * in a copy, until the rest can be read. Gives the number of them.
  */
-static size_t mend(struct yparser *p, struct span copy)
+static size_t mend(struct syntax *p, struct span copy)
 {
-	int64_t until = p->until;
+	int64_t until = syntax_now() + MEND_NS;
 	size_t n = 0;
 
-	p->until = time_mono() + MEND_NS;
-	while (n < MEND_LINES && !is_yaml(p, copy) && time_mono() < p->until) {
-		struct span line = first_bad(p, copy);
+	while (n < MEND_LINES && !is_yaml(p, copy, until) && syntax_now() < until) {
+		struct span line = first_bad(p, copy, until);
 		char *at = (char *)(uintptr_t)line.p;
 		size_t from = 0;
 		/* The item of a list stays, so that what follows is not taken for the one before. */
@@ -527,7 +458,6 @@ static size_t mend(struct yparser *p, struct span copy)
 			break;
 		n++;
 	}
-	p->until = until;
 	return n;
 }
 
@@ -543,39 +473,49 @@ static struct span first_lines(struct span text, bool *more)
 	return text;
 }
 
-int ytree_parse(struct yparser *p, struct span text, struct arena *mem, struct ytree *ret, struct err *e)
+static int parse_into(struct syntax *p, struct ytree *y, struct span text, uint32_t base, struct err *e)
 {
-	*ret = (struct ytree){ .text = text, .mem = mem };
 	if (text.n > YTREE_BYTES)
-		return err_set(e, EFBIG, TR("larger than %zu MiB: not parsed", "大于 %zu MiB：未解析"),
-			       YTREE_BYTES >> 20);
-	text = first_lines(text, &ret->longer);
-	p->until = time_mono() + YTREE_NS;
-	TSTree *tree = parse(p, text);
+		return syntax_too_large(e, YTREE_BYTES);
+	int r = syntax_nesting(text, e);
+	if (r < 0)
+		return r;
+	text = first_lines(text, &y->longer);
+	int64_t most = syntax_time(text.n, YTREE_NS), until = syntax_now() + most;
+	TSTree *tree = syntax_parse(p, text, until);
 	if (tree && text.n <= MEND_BYTES && ts_node_has_error(ts_tree_root_node(tree))) {
-		struct span copy = arena_span(mem, text);
+		struct span copy = arena_span(y->mem, text);
 		ts_tree_delete(tree);
-		ret->bad = !copy.p;
-		ret->errors = copy.p ? mend(p, copy) : 0;
-		tree = parse(p, copy.p ? copy : text);
+		y->bad |= !copy.p;
+		y->errors += copy.p ? mend(p, copy) : 0;
+		tree = syntax_parse(p, copy.p ? copy : text, until);
 	}
 	if (!tree)
-		return err_set(e, ETIME,
-			       TR("parsing took more than %d s: left out", "解析超过 %d 秒：已跳过"),
-			       (int)(YTREE_NS / NSEC_PER_SEC));
-	struct build b = { .y = ret, .at = ts_tree_cursor_new(ts_tree_root_node(tree)) };
+		return syntax_late(e, most);
+	struct build b = { .y = y, .base = base, .at = ts_tree_cursor_new(ts_tree_root_node(tree)) };
 	build_stream(&b);
 	ts_tree_cursor_delete(&b.at);
 	ts_tree_delete(tree);
 	map_free(&b.anchors);
-	if (ret->bad)
+	if (y->bad)
 		return err_set(e, ENOMEM, TR("no memory", "内存不足"));
 	return 0;
 }
 
+int ytree_parse(struct syntax *p, struct span text, struct arena *mem, struct ytree *ret, struct err *e)
+{
+	*ret = (struct ytree){ .text = text, .mem = mem };
+	return parse_into(p, ret, text, 0, e);
+}
+
+int ytree_add(struct syntax *p, struct ytree *y, uint32_t from, uint32_t to, struct err *e)
+{
+	return parse_into(p, y, span_head(span_from(y->text, from), to - from), from, e);
+}
+
 bool ytree_of(struct lint_file *f, struct ytree *ret)
 {
-	struct yparser *p = lint_yaml_parser(f);
+	struct syntax *p = lint_yaml_parser(f);
 	struct err e = { 0 };
 	int r = p ? ytree_parse(p, f->text, f->scratch, ret, &e) : -ENOMEM;
 
@@ -635,20 +575,64 @@ const struct ynode *yfirst(struct ytree *y, const struct ynode *n)
 	return n ? n->first : NULL;
 }
 
+/* The values of a mapping by their keys: a file may have many thousands of jobs, and each asks for others. */
+#define INDEXED_MIN 16
+struct yindex {
+	size_t mask;
+	const struct ynode *slots[]; /* open addressing; NULL: free */
+};
+
+/* Where the key is, or would be. */
+static const struct ynode **slot_of(struct ytree *y, struct yindex *x, struct span key)
+{
+	size_t at = span_hash(key) & x->mask;
+
+	while (x->slots[at] && !span_eq(ykey(y, x->slots[at]), key))
+		at = (at + 1) & x->mask;
+	return &x->slots[at];
+}
+
+/* NULL: too small for one, or no memory. */
+static struct yindex *index_of(struct ytree *y, const struct ynode *map)
+{
+	struct yindex *x = map->n < INDEXED_MIN ? NULL : map->index;
+	size_t cap = INDEXED_MIN;
+
+	if (x || map->n < INDEXED_MIN)
+		return x;
+	while (cap < (size_t)map->n * 2)
+		cap *= 2;
+	x = arena_alloc(y->mem, sizeof(*x) + cap * sizeof(x->slots[0]));
+	if (!x) {
+		y->bad = true;
+		return NULL;
+	}
+	x->mask = cap - 1;
+	for (const struct ynode *v = map->first; v; v = v->next)
+		*slot_of(y, x, ykey(y, v)) = v; /* the last one holds */
+	((struct ynode *)(uintptr_t)map)->index = x;
+	return x;
+}
+
+static const struct ynode *find_key(struct ytree *y, const struct ynode *map, struct span key)
+{
+	struct yindex *x = index_of(y, map);
+	const struct ynode *found = NULL;
+
+	if (x)
+		return *slot_of(y, x, key);
+	for (const struct ynode *v = map->first; v; v = v->next)
+		if (span_eq(ykey(y, v), key))
+			found = v; /* the last one holds */
+	return found;
+}
+
 static const struct ynode *find(struct ytree *y, const struct ynode *map, struct span key, int depth)
 {
-	const struct ynode *found = NULL, *merge = NULL;
-
 	map = yreal(y, map);
-	if (!map || map->kind != YMAP || depth > 20 || !spend(y, depth ? map->n : 0))
+	if (!map || map->kind != YMAP || depth > 20 || !spend(y, depth ? 1 + map->n / INDEXED_MIN : 0))
 		return NULL;
-	for (const struct ynode *v = map->first; v; v = v->next) {
-		struct span k = ykey(y, v);
-		if (span_eq(k, key))
-			found = v; /* the last one holds */
-		else if (span_eq(k, S("<<")))
-			merge = v;
-	}
+	const struct ynode *found = find_key(y, map, key), *merge = found ? NULL : find_key(y, map, S("<<"));
 	if (found || !merge)
 		return found;
 	if (!yis(y, merge, YSEQ))

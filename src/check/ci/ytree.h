@@ -4,14 +4,16 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "check/ci/mapped.h"
+#include "check/syntax.h"
 
 /*
  * YAML of CI systems as a tree in which every value knows its bytes in the file. It bears what is no YAML: such a part is counted and
  * walked around. Nothing is ever expanded: an alias leads to the node it stands for, merge keys are looked up when they are asked
  * for, and both cost of a budget, so that anchors that explode cost nothing.
  */
-#define YTREE_BYTES ((size_t)16 << 20)        /* a larger file is not parsed */
-#define YTREE_NS    (5 * INT64_C(1000000000)) /* nor one that takes longer */
+#define YTREE_BYTES \
+	((size_t)2 << 20) /* a larger file is not parsed: its tree may take two hundred times as much */
+#define YTREE_NS    (5 * INT64_C(1000000000)) /* nor one that takes longer; see syntax_time */
 #define YTREE_DEPTH 200                       /* what is nested deeper is left out */
 #define YTREE_NODES 1000000                   /* and so is what comes behind as many values */
 #define YTREE_LINES 32000                     /* the grammar counts them in 16 bits */
@@ -35,8 +37,11 @@ struct ynode {
 	struct ynode *key; /* the value of a mapping has one */
 	struct ynode *next, *first, *last; /* the next beside it; the first and last in it */
 	uint32_t n;                        /* in it */
-	struct span text;                  /* of a scalar, once it was asked for (ytext) */
-	const struct ynode *target;        /* of an alias; NULL: no such anchor before it */
+	union {
+		struct span text;     /* of a scalar, once it was asked for (ytext) */
+		struct yindex *index; /* of a large mapping, once a key of it was asked for */
+	};
+	const struct ynode *target; /* of an alias; NULL: no such anchor before it */
 };
 struct ytree {
 	struct span text; /* the caller's */
@@ -50,12 +55,11 @@ struct ytree {
 	bool bad;                       /* no memory */
 };
 
-/* A parser; one thread at a time. */
-struct yparser;
-int yparser_open(struct yparser **ret, struct err *e);
-void yparser_close(struct yparser *p);
+int yparser_open(struct syntax **ret, struct err *e);
 /* -EFBIG, -ETIME: a limit; -ENOMEM. *e says so, without the file's name. mem holds the tree. */
-int ytree_parse(struct yparser *p, struct span text, struct arena *mem, struct ytree *ret, struct err *e);
+int ytree_parse(struct syntax *p, struct span text, struct arena *mem, struct ytree *ret, struct err *e);
+/* The same of the text's [from, to), a file that was put there with others: its documents come behind those that are known already. */
+int ytree_add(struct syntax *p, struct ytree *y, uint32_t from, uint32_t to, struct err *e);
 /* The file of the lint; false: it cannot be read, which is said. */
 bool ytree_of(struct lint_file *f, struct ytree *ret);
 /* What was met on the way is said of the file (once all was asked). */

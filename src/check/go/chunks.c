@@ -2,13 +2,27 @@
 
 #include "base/mem.h"
 
+/* What a byte begins: looked up, as this is done for every byte of a tree. */
+enum class { OTHER, WORD, BLANK, QUOTE, SLASH, OPEN, CLOSE };
+static const unsigned char class_of[256] = {
+	['a' ... 'z'] = WORD,   ['A' ... 'Z'] = WORD, ['0' ... '9'] = WORD, ['_'] = WORD,
+	[0x80 ... 0xff] = WORD, [' '] = BLANK,        ['\t'] = BLANK,       ['\r'] = BLANK,
+	['"'] = QUOTE,          ['`'] = QUOTE,        ['\''] = QUOTE,       ['/'] = SLASH,
+	['('] = OPEN,           ['{'] = OPEN,         ['['] = OPEN,         [')'] = CLOSE,
+	['}'] = CLOSE,          [']'] = CLOSE,
+};
+
 /* Behind the end of what begins here with this quote. */
 static size_t end_of_quote(struct span t, size_t at, char quote)
 {
+	if (quote == '`') {
+		size_t n = span_chr(span_from(t, at + 1), '`');
+		return n == SPAN_NONE ? t.n : at + n + 2;
+	}
 	for (at++; at < t.n && t.p[at] != quote; at++) {
-		if (quote != '`' && t.p[at] == '\\')
+		if (t.p[at] == '\\')
 			at++;
-		else if (quote != '`' && t.p[at] == '\n')
+		else if (t.p[at] == '\n')
 			break; /* no Go */
 	}
 	return at < t.n ? at + 1 : t.n;
@@ -16,51 +30,55 @@ static size_t end_of_quote(struct span t, size_t at, char quote)
 
 static size_t end_of_comment(struct span t, size_t at)
 {
-	bool line = t.p[at + 1] == '/';
-	size_t n = span_find(span_from(t, at + 2), line ? S("\n") : S("*/"));
+	struct span rest = span_from(t, at + 2);
 
-	return n == SPAN_NONE ? t.n : at + 2 + n + (line ? 0 : 2);
-}
-
-static bool is_word(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-	       (c & 0x80);
-}
-
-static void ask(struct gochunks *s, enum gotoken kind, size_t from)
-{
-	if (s->asks && !s->asked)
-		s->asked = s->asks(s->ctx, kind, (struct span){ s->text.p + from, s->at - from });
-}
-
-/* Step over one token; true: it is a word that begins a line, or statement, outside of all brackets. */
-static bool next_token(struct gochunks *s, struct span *word)
-{
-	char c = s->text.p[s->at], after = s->at + 1 < s->text.n ? s->text.p[s->at + 1] : 0;
-	bool in_line = s->in_line;
-	size_t from = s->at;
-
-	s->in_line = c != '\n' && c != ';' && (in_line || (c != ' ' && c != '\t' && c != '\r'));
-	if (c == '"' || c == '`' || c == '\'') {
-		s->at = end_of_quote(s->text, s->at, c);
-		ask(s, GOTOKEN_STRING, from);
-	} else if (c == '/' && (after == '/' || after == '*')) {
-		s->at = end_of_comment(s->text, s->at);
-		s->in_line = in_line;
-		ask(s, GOTOKEN_COMMENT, from);
-	} else if (is_word(c)) {
-		while (s->at < s->text.n && is_word(s->text.p[s->at]))
-			s->at++;
-		*word = (struct span){ s->text.p + from, s->at - from };
-		ask(s, GOTOKEN_WORD, from);
-		return !in_line && s->depth == 0;
-	} else {
-		s->depth += (c == '(' || c == '{' || c == '[') - (c == ')' || c == '}' || c == ']');
-		s->depth = s->depth < 0 ? 0 : s->depth;
-		s->at++;
+	if (t.p[at + 1] == '/') {
+		size_t n = span_chr(rest, '\n');
+		return n == SPAN_NONE ? t.n : at + 2 + n;
 	}
-	return false;
+	size_t n = span_find(rest, S("*/"));
+	return n == SPAN_NONE ? t.n : at + 2 + n + 2;
+}
+
+static bool begins_comment(struct span t, size_t at)
+{
+	return at + 1 < t.n && (t.p[at + 1] == '/' || t.p[at + 1] == '*');
+}
+
+/* The next token, blanks passed over. *first: it begins a line, or a statement, outside of all brackets. false: no more. */
+static bool next_token(struct gochunks *s, enum gotoken *kind, struct span *token, bool *first)
+{
+	const unsigned char *t = (const unsigned char *)s->text.p;
+	size_t at = s->at, n = s->text.n, from;
+
+	while (at < n && class_of[t[at]] == BLANK)
+		at++;
+	if ((from = at) >= n)
+		return false;
+	enum class c = class_of[t[at]];
+	*first = !s->in_line && s->depth == 0;
+	*kind = GOTOKEN_SIGN;
+	if (c == WORD) {
+		while (++at < n && class_of[t[at]] == WORD)
+			;
+		*kind = GOTOKEN_WORD;
+		s->in_line = true;
+	} else if (c == QUOTE) {
+		at = end_of_quote(s->text, at, (char)t[at]);
+		*kind = GOTOKEN_STRING;
+		s->in_line = true;
+	} else if (c == SLASH && begins_comment(s->text, at)) {
+		at = end_of_comment(s->text, at);
+		*kind = GOTOKEN_COMMENT;
+	} else {
+		s->depth += (c == OPEN) - (c == CLOSE);
+		s->depth = s->depth < 0 ? 0 : s->depth;
+		s->in_line = t[at] != '\n' && t[at] != ';';
+		at++;
+	}
+	s->at = at;
+	*token = (struct span){ s->text.p + from, at - from };
+	return true;
 }
 
 /* Is it `func init(`? */
@@ -94,14 +112,19 @@ static bool begins(struct span word, enum gochunk_kind *kind)
 
 bool gochunks_next(struct gochunks *s, struct gochunk *ret)
 {
-	while (s->at < s->text.n) {
-		size_t at = s->at;
+	enum gotoken token;
+	struct span what;
+	bool first;
+
+	while (next_token(s, &token, &what, &first)) {
 		enum gochunk_kind kind;
-		struct span word;
-		if (!next_token(s, &word) || !begins(word, &kind))
+		if (token != GOTOKEN_WORD || !first || !begins(what, &kind)) {
+			if (s->sees)
+				s->sees(s->ctx, token, what);
 			continue;
-		*ret = (struct gochunk){ s->kind, { s->text.p + s->from, at - s->from }, s->init, s->asked };
-		s->asked = false;
+		}
+		size_t at = (size_t)(what.p - s->text.p);
+		*ret = (struct gochunk){ s->kind, { s->text.p + s->from, at - s->from }, s->init };
 		s->from = at;
 		s->kind = kind;
 		s->init = kind == GOCHUNK_FUNC && is_init(span_from(s->text, s->at));
@@ -110,6 +133,6 @@ bool gochunks_next(struct gochunks *s, struct gochunk *ret)
 	if (s->ended)
 		return false;
 	s->ended = true;
-	*ret = (struct gochunk){ s->kind, span_from(s->text, s->from), s->init, s->asked };
+	*ret = (struct gochunk){ s->kind, span_from(s->text, s->from), s->init };
 	return true;
 }

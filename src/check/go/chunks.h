@@ -19,18 +19,22 @@ struct gochunk {
 	enum gochunk_kind kind;
 	struct span text; /* up to the next one */
 	bool init;        /* `func init(` */
-	bool asked;       /* it has a token that was asked for */
 };
-enum gotoken { GOTOKEN_WORD, GOTOKEN_STRING /* with its quotes */, GOTOKEN_COMMENT };
-struct gochunks { /* {.text = text}, .asks */
+enum gotoken {
+	GOTOKEN_WORD /* a number is one, too */,
+	GOTOKEN_STRING /* with its quotes */,
+	GOTOKEN_COMMENT,
+	GOTOKEN_SIGN /* one byte: brackets, parts of operators, a newline */
+};
+struct gochunks { /* {.text = text}, .sees */
 	struct span text;
 	size_t at, from;
 	enum gochunk_kind kind; /* of the one that is under way */
 	bool init, in_line, ended;
 	int depth;
-	bool (*asks)(void *ctx, enum gotoken kind, struct span token); /* each token goes to it until it says yes; NULL: none does */
+	/* What each chunk is made of goes there, but for the keyword that begins it: those of one chunk, before it is given. NULL: nowhere. */
+	void (*sees)(void *ctx, enum gotoken kind, struct span token);
 	void *ctx;
-	bool asked;
 };
 bool gochunks_next(struct gochunks *s, struct gochunk *ret); /* false: no more */
 #endif

@@ -16,16 +16,44 @@ static const struct golint_hook *const tables[] = {
 };
 #define HOOKS_MAX 64 /* of one kind */
 static golint_visit *hooks[GO_NODES][HOOKS_MAX + 1];
+static struct {
+	struct span name;
+	golint_seen *seen;
+} by_name[HOOKS_MAX];
+static size_t n_by_name;
 static pthread_once_t hooked = PTHREAD_ONCE_INIT;
+
+/* The name is looked at once for all who asked for calls by name. */
+static void call_by_name(struct golint *c, TSNode call)
+{
+	struct span head = golint_head(c, call), name = golint_last_name(head);
+
+	for (size_t i = 0; name.n && i < n_by_name; i++)
+		if (span_eq(by_name[i].name, name))
+			by_name[i].seen(c, call, head);
+}
+
+static void hook_called(const struct golint_called *rows)
+{
+	for (; rows->name; rows++) {
+		assert(n_by_name < HOOKS_MAX);
+		by_name[n_by_name].name = span_of(rows->name);
+		by_name[n_by_name++].seen = rows->seen;
+	}
+}
 
 static void hook_all(void)
 {
 	size_t n[GO_NODES] = { 0 };
 
+	hooks[GO_CALL_EXPRESSION][n[GO_CALL_EXPRESSION]++] = call_by_name;
 	for (size_t t = 0; t < ARRAY_LEN(tables); t++) {
 		for (const struct golint_hook *h = tables[t]; h->kind != GO_ERROR; h++) {
 			assert(n[h->kind] < HOOKS_MAX);
-			hooks[h->kind][n[h->kind]++] = h->visit;
+			if (h->visit)
+				hooks[h->kind][n[h->kind]++] = h->visit;
+			else
+				hook_called(h->called);
 		}
 	}
 }
@@ -72,17 +100,22 @@ static void enter_func(struct walker *k, const struct gowalk *w)
 	k->c.loops = 0;
 }
 
+/* What ends before a node of this depth; the innermost first, as loops are counted for each function of its own. */
 static void leave(struct walker *k, unsigned depth)
 {
-	while (k->n_loops && k->loop_depth[k->n_loops - 1] >= depth) {
-		k->n_loops--;
-		if (k->c.loops)
+	for (;;) {
+		const struct golint_func *f = k->c.func;
+		bool loop = k->n_loops && k->loop_depth[k->n_loops - 1] >= depth;
+		if (f && f->depth >= depth && !(loop && k->loop_depth[k->n_loops - 1] > f->depth)) {
+			k->c.loops = f->loops;
+			k->c.func = f->outer;
+			k->n_funcs--;
+		} else if (loop) {
+			k->n_loops--;
 			k->c.loops--;
-	}
-	while (k->c.func && k->c.func->depth >= depth) {
-		k->c.loops = k->c.func->loops;
-		k->c.func = k->c.func->outer;
-		k->n_funcs--;
+		} else {
+			return;
+		}
 	}
 }
 
@@ -104,79 +137,65 @@ static enum gostep visit(void *ctx, const struct gowalk *w)
 	return GOSTEP_INTO;
 }
 
-static bool is_generated(struct span text)
-{
-	for (int i = 0; i < 40 && text.n;
-	     i++) { /* https://go.dev/s/generatedcode: before the package clause; licences may stand above */
-		struct span line = span_cut(&text, '\n');
-		if (span_starts(line, S("// Code generated ")) &&
-		    span_ends(span_trim(line), S(" DO NOT EDIT.")))
-			return true;
-		if (span_starts(line, S("package ")))
-			return false;
-	}
-	return false;
-}
+#define PARTS_BYTES \
+	((size_t)8 << 20) /* of a file that are parsed: the tree may take a hundred times as much */
 
-static struct span package_name(const struct gofile *f)
+static int parse(const struct lint_file *f, struct syntax *parser, const struct golint_look *look,
+		 struct gofile *ret, struct err *e)
 {
-	CLEANUP(gochildren_end) struct gochildren top = { 0 };
-
-	gochildren_of(f->root, &top);
-	for (TSNode d; (d = gochildren_next(&top)).id;)
-		if (go_is(d, GO_PACKAGE_CLAUSE))
-			return go_text(f, go_child(d, 0));
-	return (struct span){ 0 };
-}
-
-static int parse(struct lint_file *f, struct gosyntax *parser, struct gofile *ret, struct err *e)
-{
-	const struct span *parts;
-	size_t n, bytes = 0;
+	size_t bytes = 0;
 
 	if (f->config->whole || f->text.n > GOFILE_BYTES)
 		return gofile_parse(parser, f->text, ret, e);
-	parts = golint_parts(f->text, span_ends(span_of(f->path), S("_test.go")), f->scratch, &n);
-	if (!parts)
-		return err_set(e, ENOMEM, TR("no memory", "内存不足"));
-	for (size_t i = 0; i < n; i++)
-		bytes += parts[i].n;
+	for (size_t i = 0; i < look->n; i++)
+		bytes += look->parts[i].n;
+	if (bytes > PARTS_BYTES)
+		return syntax_too_large(e, PARTS_BYTES);
 	return bytes == f->text.n ? gofile_parse(parser, f->text, ret, e)
-				  : gofile_parse_parts(parser, f->text, parts, n, ret, e);
+				  : gofile_parse_parts(parser, f->text, look->parts, look->n, ret, e);
+}
+
+static void begin(struct walker *k, struct lint_file *f, struct gofile *file, const struct golint_look *look)
+{
+	struct span dir = path_dir(span_of(f->path));
+
+	k->n_funcs = k->n_loops = 0;
+	k->c = (struct golint){ .out = f,
+				.file = file,
+				.imports = look->imports,
+				.package = look->package,
+				.dir = span_eq(dir, S(".")) ? S("") : dir,
+				.test = span_ends(span_of(f->path), S("_test.go")),
+				.main = span_eq(look->package, S("main")),
+				.generated = look->generated,
+				.look = look };
 }
 
 void golint_check(struct lint_file *f)
 {
 	CLEANUP(gofile_free) struct gofile file = { 0 };
-	struct gosyntax *parser = lint_go_parser(f);
+	CLEANUP(mem_free) struct walker *k = NULL;
+	struct syntax *parser = lint_go_parser(f);
+	struct golint_look look;
 	struct err e = { 0 };
 
 	pthread_once(&hooked, hook_all);
 	if (!parser)
 		return;
-	if (parse(f, parser, &file, &e) < 0) {
+	if (!golint_look(f, &look)) {
+		f->bad = true;
+		return;
+	}
+	if (parse(f, parser, &look, &file, &e) < 0) {
 		f->bad |= e.code == ENOMEM;
 		lint_limit(f, "%s", e.msg);
 		return;
 	}
-	struct walker *k = mem_alloc(sizeof(*k));
-	struct span dir = path_dir(span_of(f->path));
-	if (k) {
-		k->c = (struct golint){ 0 };
-		k->n_funcs = k->n_loops = 0;
-	}
-	if (!k || gofile_imports(&file, f->scratch, &k->c.imports) < 0) {
-		mem_free(k);
+	if (!(k = mem_alloc(sizeof(*k)))) {
 		f->bad = true;
 		return;
 	}
-	k->c.out = f;
-	k->c.file = &file;
-	k->c.package = package_name(&file);
-	k->c.dir = span_eq(dir, S(".")) ? S("") : dir;
-	k->c.test = span_ends(span_of(f->path), S("_test.go"));
-	k->c.main = span_eq(k->c.package, S("main"));
-	k->c.generated = is_generated(f->text);
+	begin(k, f, &file, &look);
 	if (gofile_walk(&file, file.root, visit, k) < 0)
 		f->bad = true;
 	f->errors += file.errors;
@@ -185,7 +204,6 @@ void golint_check(struct lint_file *f)
 			   TR("nested deeper than %d levels: what is below was not looked at",
 			      "嵌套超过 %d 层：更深处未检查"),
 			   GOFILE_DEPTH);
-	mem_free(k);
 }
 
 /* ---- for the rules ---- */

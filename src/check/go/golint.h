@@ -21,6 +21,7 @@ struct golint_func {
 	TSNode cleanup;                  /* the first defer so far that an exit would lose; null: none */
 	uint32_t cleanup_end;            /* where the block that it stands in ends */
 };
+struct golint_look;
 struct golint {
 	struct lint_file *out;
 	struct gofile *file;
@@ -36,11 +37,19 @@ struct golint {
 	size_t looked;                  /* bytes that were looked through once more, see golint_may_look */
 	char own_recover;               /* is recover a function of the file: 0 not looked yet, 'y', 'n' */
 	bool goes;                      /* a go statement was met */
+	const struct golint_look *look; /* what was seen before there was a tree */
 };
 typedef void golint_visit(struct golint *c, TSNode n);
+/* Calls, picked by the last part of what is called. head: as golint_head gives it. */
+typedef void golint_seen(struct golint *c, TSNode call, struct span head);
+struct golint_called {
+	const char *name; /* NULL ends a table */
+	golint_seen *seen;
+};
 struct golint_hook {
-	enum gonode kind; /* GO_ERROR ends a table */
-	golint_visit *visit;
+	enum gonode kind;    /* GO_ERROR ends a table */
+	golint_visit *visit; /* of all nodes of the kind; NULL: there are rows of */
+	const struct golint_called *called;
 };
 /* One table a file of rules. GO_SOURCE_FILE is called once, before all else. */
 extern const struct golint_hook golint_recover[], golint_test[], golint_test_body[], golint_exit[],
@@ -63,9 +72,20 @@ static inline struct span golint_text(const struct golint *c, TSNode n)
 {
 	return go_text(c->file, n);
 }
-/* ---- golint_worth.c: which declarations are parsed at all ---- */
-/* Everything of text that a rule may find something in, in order: a rule that looks for a new word adds it there. NULL: no memory. */
-const struct span *golint_parts(struct span text, bool test, struct arena *mem, size_t *n);
+/* ---- golint_worth.c: what is seen of a file before there is a tree of it ---- */
+struct golint_look {
+	const struct span
+		*parts; /* the declarations that some rule may find something in (golint_signs.c), in order */
+	size_t n;
+	struct goimports imports; /* without their lines */
+	struct span package;      /* its name; absent: there is none */
+	bool generated;           /* `// Code generated … DO NOT EDIT.` */
+	const struct span
+		*handlers; /* names like those of handlers of panics, used otherwise than in a call */
+	size_t n_handlers;
+};
+bool golint_look(const struct lint_file *f, struct golint_look *ret); /* false: no memory */
+bool golint_is_program(struct span path);                             /* below a folder cmd or cli */
 /* rule_net.c: what kind of secret a string holds; NULL: none */
 const struct tx *golint_secret(struct span literal);
 
@@ -165,15 +185,4 @@ struct span golint_last_name(struct span dotted); /* "Exit" of "os.Exit" */
 bool golint_head_is(const struct golint *c, struct span head, const char *path,
 		    const char *name);        /* golint_calls, of what golint_head gave */
 bool golint_of_tests(const struct golint *c); /* a test, or a file of helpers for tests */
-/* Calls, picked by the last part of what is called. head: as golint_head gives it. */
-struct golint_called {
-	const char *name;
-	size_t n; /* its length */
-	void (*seen)(struct golint *c, TSNode call, struct span head);
-};
-#define GOLINT_CALLED(name, seen)            \
-	{                                    \
-		name, sizeof(name) - 1, seen \
-	}
-void golint_by_name(struct golint *c, TSNode call, const struct golint_called *rows, size_t n);
 #endif

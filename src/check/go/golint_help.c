@@ -163,9 +163,9 @@ bool golint_is_print(const struct golint *c, TSNode call)
 
 bool golint_int(const struct golint *c, TSNode n, int64_t *ret)
 {
-	CLEANUP(buf_free) struct buf digits = { 0 };
+	char digits[32], *end;
 	struct span text;
-	char *end;
+	size_t count = 0;
 	bool minus = false;
 
 	n = go_bare(n);
@@ -174,14 +174,13 @@ bool golint_int(const struct golint *c, TSNode n, int64_t *ret)
 		n = go_bare(go_field(n, GOFIELD_OPERAND));
 	}
 	text = golint_text(c, n);
-	if (!go_is(n, GO_INT_LITERAL) || text.n > 30)
+	if (!go_is(n, GO_INT_LITERAL) || text.n >= sizeof(digits))
 		return false;
 	for (size_t i = 0; i < text.n; i++)
 		if (text.p[i] != '_')
-			buf_addc(&digits, text.p[i]);
-	if (digits.bad)
-		return false;
-	const char *from = buf_str(&digits);
+			digits[count++] = text.p[i];
+	digits[count] = '\0';
+	const char *from = digits;
 	int base = 0;
 	if (from[0] == '0' && (from[1] == 'b' || from[1] == 'B' || from[1] == 'o' || from[1] == 'O')) {
 		base = from[1] == 'b' || from[1] == 'B' ? 2 : 8;

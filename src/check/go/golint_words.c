@@ -4,12 +4,15 @@
 
 /* Looks at the text of a file: what is cheaper than a look at its tree. */
 
-#define LOOK_TIMES 32 /* a file's text may be looked through so often, all rules together */
+#define LOOK_TIMES 32                 /* a file's text may be looked through so often, all rules together */
+#define LOOK_BYTES ((size_t)32 << 20) /* and no more than this */
 
 bool golint_may_look(struct golint *c, size_t bytes)
 {
 	size_t most = c->file->text.n * LOOK_TIMES + (1 << 20);
 
+	if (most > LOOK_BYTES)
+		most = LOOK_BYTES;
 	if (c->looked > most)
 		return false;
 	c->looked += bytes;
@@ -93,15 +96,6 @@ bool golint_head_is(const struct golint *c, struct span head, const char *path, 
 
 	return dot != SPAN_NONE && span_eq(span_from(head, dot + 1), span_of(name)) &&
 	       span_eq(golint_import(c, span_head(head, dot)), span_of(path));
-}
-
-void golint_by_name(struct golint *c, TSNode call, const struct golint_called *rows, size_t n)
-{
-	struct span head = golint_head(c, call), name = golint_last_name(head);
-
-	for (size_t i = 0; name.n && i < n; i++)
-		if (rows[i].n == name.n && !memcmp(rows[i].name, name.p, name.n))
-			rows[i].seen(c, call, head);
 }
 
 bool golint_of_tests(const struct golint *c)

@@ -23,6 +23,7 @@ struct go_registered {
 	struct span detail; /* its first string argument: "/debug"; absent: it has none */
 	TSNode at;
 };
-bool go_registers(struct gofile *f, const struct goimports *imports, struct go_registered *ret);
+/* 1: it is in *ret; 0: there is none; -ENOMEM. */
+int go_registers(struct gofile *f, const struct goimports *imports, struct go_registered *ret);
 bool go_registers_worth(struct span text); /* without one of these words it need not be parsed */
 #endif

@@ -141,11 +141,12 @@ static enum gostep visit(void *ctx, const struct gowalk *w)
 	return GOSTEP_STOP;
 }
 
-bool go_registers(struct gofile *f, const struct goimports *i, struct go_registered *ret)
+int go_registers(struct gofile *f, const struct goimports *i, struct go_registered *ret)
 {
 	struct looking l = { .f = f, .imports = i, .ret = ret };
+	int r = gofile_walk(f, f->root, visit, &l);
 
-	return gofile_walk(f, f->root, visit, &l) == 0 && l.found;
+	return r < 0 ? r : l.found;
 }
 
 bool go_registers_worth(struct span text)

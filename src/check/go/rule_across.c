@@ -3,7 +3,7 @@
 #include "check/go/golint.h"
 #include "check/traps_own.h"
 
-/* What the X rules need to know of Go files: facts, which join_across.c judges beside those of the pipelines. */
+/* What the X rules need to know beside the commands of pipelines: facts, which join_across.c judges. */
 
 static void note(struct golint *c, enum lint_fact_kind kind, TSNode at, struct span b)
 {
@@ -85,6 +85,31 @@ const struct golint_hook golint_across[] = {
 	{ GO_FUNCTION_DECLARATION, declared },
 	{ GO_ERROR, NULL },
 };
+
+/*
+ * A function of a script may hand its arguments to go, an action may take tags as an input, and a service may fuzz: what is written anywhere
+ * in a pipeline is not missed.
+ */
+void lint_note_across(struct lint_file *f)
+{
+	static const char *const services[] = { "google/oss-fuzz", "clusterfuzzlite",
+						"compile_native_go_fuzzer", "compile_go_fuzzer" };
+	struct span rest = f->text, tags = S("tags");
+
+	for (size_t at, n = 0; n < 1000 && (at = span_find(rest, tags)) != SPAN_NONE; n++) {
+		bool flag = at && (rest.p[at - 1] == '-' || rest.p[at - 1] == '_');
+		rest = span_from(rest, at + tags.n);
+		if (flag && rest.n && memchr(" =:\"'", *rest.p, 5)) {
+			struct span line = rest;
+			lint_fact(f, FACT_GO_TAGS, 0, 1, span_head(span_cut(&line, '\n'), 400), S(""), S(""));
+		}
+	}
+	for (size_t i = 0; i < ARRAY_LEN(services); i++)
+		if (span_find(f->text, span_of(services[i])) != SPAN_NONE) {
+			lint_fact(f, FACT_FUZZED, 0, 1, S(""), S(""), S(""));
+			return;
+		}
+}
 
 void gomod_check(struct lint_file *f)
 {

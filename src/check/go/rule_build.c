@@ -68,8 +68,8 @@ static void comment(struct golint *c, TSNode n)
 	size_t i = from + 2;
 	struct directive d;
 
-	while (i < text.n && (text.p[i] == ' ' || text.p[i] == '\t'))
-		i++;
+	/* A line that is indented by more than a space is code that is quoted, or put away for later. */
+	i += i < text.n && text.p[i] == ' ';
 	if (i + 2 >= text.n || (text.p[i] | 32) != 'g' || (text.p[i + 1] | 32) != 'o')
 		return;
 	struct gomark m = { .text = first_line(text, from),
@@ -96,12 +96,17 @@ static void whole_file(struct golint *c, TSNode n)
 	(void)n;
 	if (!c->out->on[RULE_B02] || span_find(before, S("build")) == SPAN_NONE || !reads_head(c, &h))
 		return;
-	if (gohead_expr(&h, c->out->scratch, &x) < 0 || !x || expr_can(x, &name, EXPR_ANYWHERE, true) != 0)
+	if (gohead_expr(&h, c->out->scratch, &x) < 0) {
+		c->out->bad = true;
+		return;
+	}
+	if (!x || expr_can(x, &name, EXPR_ANYWHERE, true) != 0)
 		return;
 	/* `x && !x` is a way to switch a file off. */
 	if (expr_can(x, &none, EXPR_LOGIC, true) == 0)
 		return;
 	expr_write(x, &name, &written);
+	c->out->bad |= written.bad;
 	int line = h.build.text.p ? h.build.line : h.old[0].line;
 	size_t at = 0, nl;
 	while (--line > 0 && (nl = span_chr(span_from(c->file->text, at), '\n')) != SPAN_NONE)

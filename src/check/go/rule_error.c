@@ -106,27 +106,41 @@ static bool is_question(const struct golint *c, TSNode n, struct span err)
 	       (golint_named(call.name, names, ARRAY_LEN(names)) || span_starts(call.name, S("Parse")));
 }
 
-/* E14: `return nil` where the function returns an error. */
+/* nil, 0, "", false, T{}, &T{}: what stands for no answer. */
+static bool is_no_answer(const struct golint *c, TSNode v)
+{
+	struct span text = golint_text(c, v);
+
+	if (go_is(v, GO_UNARY_EXPRESSION))
+		v = go_field(v, GOFIELD_OPERAND);
+	return go_is(v, GO_NIL) || go_is(v, GO_COMPOSITE_LITERAL) || span_eq(text, S("0")) ||
+	       span_eq(text, S("\"\"")) || span_eq(text, S("false"));
+}
+
+/* E14: `return nil` where the function returns an error; only noted where another value is returned instead, which may be meant. */
 static void returns_nil(struct golint *c, TSNode n, TSNode block, struct span err)
 {
 	CLEANUP(gochildren_end) struct gochildren list = { 0 };
 	CLEANUP(gochildren_end) struct gochildren values = { 0 };
 	TSNode last = { 0 };
+	bool instead = false;
 
 	gostatements_of(block, &list);
 	TSNode only = gochildren_next(&list);
 	if (!go_is(only, GO_RETURN_STATEMENT) || gochildren_next(&list).id)
 		return;
 	gochildren_of(go_child(only, 0), &values);
-	for (TSNode v; (v = gochildren_next(&values)).id; last = v)
+	for (TSNode v; (v = gochildren_next(&values)).id; last = v) {
 		if (go_is(v, GO_COMPOSITE_LITERAL) && go_count(go_field(v, GOFIELD_BODY)))
 			return; /* the answer says it */
+		instead |= !is_no_answer(c, v);
+	}
 	if (!go_is(last, GO_NIL) || !golint_returns_error(c, c->func->node) ||
 	    !golint_may_look_at(c, block) || !golint_may_look_at(c, golint_up(c, 1)) ||
 	    golint_mentions(c, block, err) || golint_has_comment(block) || is_expected(golint_text(c, n)) ||
 	    is_question(c, n, err))
 		return;
-	golint_say(c, RULE_E14, only, err);
+	golint_say_as(c, RULE_E14, instead ? SEV_NOTE : rules[RULE_E14].severity, only, err);
 }
 
 static void if_error(struct golint *c, TSNode n)

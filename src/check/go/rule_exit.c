@@ -6,21 +6,10 @@
 
 /* ---- calls that end the process ---- */
 
-static bool has_folder(struct span dir, struct span name)
-{
-	while (dir.n) {
-		struct span part = span_cut(&dir, '/');
-		if (span_eq(part, name))
-			return true;
-	}
-	return false;
-}
-
 /* E01: a library leaves it to its caller to end the process. */
 static void in_library(struct golint *c, TSNode n)
 {
-	if (c->main || c->test || c->generated || has_folder(c->dir, S("cmd")) ||
-	    has_folder(c->dir, S("cli")))
+	if (c->main || c->test || c->generated || golint_is_program(c->dir))
 		return;
 	golint_say(c, RULE_E01, n, golint_head(c, n), c->package);
 }

@@ -34,7 +34,7 @@ static bool is_in_panic_paths(const struct golint *c)
 		struct span folder = span_of(paths->v[i]), path = span_of(c->out->path);
 		while (span_ends(folder, S("/")))
 			folder.n--;
-		if (span_skip(&path, folder) && (path.n == 0 || *path.p == '/'))
+		if (folder.n && span_skip(&path, folder) && (path.n == 0 || *path.p == '/'))
 			return true;
 	}
 	return paths->n == 0;
@@ -121,7 +121,7 @@ static bool is_calm(struct golint *c, TSNode literal)
 
 static void in_handler(struct golint *c, TSNode statement, TSNode call, TSNode literal)
 {
-	struct recover_package p;
+	struct recover_package p = { 0 };
 	const char *kind;
 	char name[300];
 
@@ -214,13 +214,13 @@ static void loop_variable(struct golint *c, TSNode statement, TSNode literal)
 			return;
 		loop_names(c, loop, &names);
 		for (size_t k = 0; k < names.n; k++) {
-			if (golint_local(span_head(text, at - from), names.v[k]) ||
-			    golint_word(parameters, names.v[k], 0) != SPAN_NONE ||
-			    golint_local(inside, names.v[k]))
+			struct span name = names.v[k];
+			if (golint_local(span_head(text, at - from), name) ||
+			    golint_word(parameters, name, 0) != SPAN_NONE || golint_local(inside, name))
 				continue;
-			TSNode use = use_below(c, go_field(literal, GOFIELD_BODY), names.v[k]);
+			TSNode use = use_below(c, go_field(literal, GOFIELD_BODY), name);
 			if (use.id)
-				golint_say(c, RULE_G14, use, names.v[k]);
+				golint_say(c, RULE_G14, use, name);
 		}
 	}
 }
@@ -270,8 +270,9 @@ static void served(struct golint *c, TSNode call, struct span head)
 }
 
 static const struct golint_called called[] = {
-	GOLINT_CALLED("ListenAndServe", served),
-	GOLINT_CALLED("ListenAndServeTLS", served),
+	{ "ListenAndServe", served },
+	{ "ListenAndServeTLS", served },
+	{ NULL, NULL },
 };
 
 /* ---- G03 ---- */
@@ -323,7 +324,6 @@ static void may_panic(struct golint *c, TSNode call)
 
 static void call(struct golint *c, TSNode n)
 {
-	golint_by_name(c, n, called, ARRAY_LEN(called));
 	if (c->func && c->func->kind == GO_FUNC_LITERAL && !c->func->deferred && !c->func->gone &&
 	    c->out->on[RULE_G03])
 		may_panic(c, n);
@@ -332,6 +332,7 @@ static void call(struct golint *c, TSNode n)
 const struct golint_hook golint_goroutine[] = {
 	{ GO_GO_STATEMENT, gone },
 	{ GO_DEFER_STATEMENT, deferred },
+	{ GO_CALL_EXPRESSION, NULL, called },
 	{ GO_CALL_EXPRESSION, call },
 	{ GO_ERROR, NULL },
 };

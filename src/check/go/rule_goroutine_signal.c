@@ -173,19 +173,12 @@ static void new_ticker(struct golint *c, TSNode call, struct span head)
 }
 
 static const struct golint_called called[] = {
-	GOLINT_CALLED("Notify", caught),
-	GOLINT_CALLED("Ignore", caught),
-	GOLINT_CALLED("Tick", ticked),
-	GOLINT_CALLED("NewTicker", new_ticker),
+	{ "Notify", caught },        { "Ignore", caught }, { "Tick", ticked },
+	{ "NewTicker", new_ticker }, { NULL, NULL },
 };
 
-static void call(struct golint *c, TSNode n)
-{
-	golint_by_name(c, n, called, ARRAY_LEN(called));
-}
-
 const struct golint_hook golint_signals[] = {
-	{ GO_CALL_EXPRESSION, call },
+	{ GO_CALL_EXPRESSION, NULL, called },
 	{ GO_SELECT_STATEMENT, selected },
 	{ GO_ERROR, NULL },
 };

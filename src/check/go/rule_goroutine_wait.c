@@ -175,8 +175,19 @@ static bool imports_errgroup(const struct golint *c)
 	return false;
 }
 
-/* All that runs in the group returns nil: nothing can be dropped. */
-static bool only_returns_nil(struct span function, struct span group)
+/* What a function returns without having failed: nothing, or that its context ended. */
+static bool is_calm_result(struct span result)
+{
+	static const char *const calm[] = { "nil", "nil }", "ctx.Err()", "ctx.Err() }" };
+
+	for (size_t i = 0; i < ARRAY_LEN(calm); i++)
+		if (span_eq(result, span_of(calm[i])))
+			return true;
+	return false;
+}
+
+/* Nothing that runs in the group fails: nothing can be dropped. */
+static bool only_returns_calmly(struct span function, struct span group)
 {
 	char go[100];
 	int n = snprintf(go, sizeof(go), "%.*s.Go(", SPAN_ARG(span_head(group, 80)));
@@ -189,7 +200,7 @@ static bool only_returns_nil(struct span function, struct span group)
 	for (function = span_head(function, end == SPAN_NONE ? function.n : at + end);
 	     (at = golint_word(function, S("return"), at)) != SPAN_NONE; at++) {
 		struct span rest = span_from(function, at + 6), line = span_cut(&rest, '\n');
-		if (!span_eq(span_trim(line), S("nil")) && !span_eq(span_trim(line), S("nil }")))
+		if (!is_calm_result(span_trim(line)))
 			return false;
 	}
 	return true;
@@ -206,22 +217,18 @@ static void waited(struct golint *c, TSNode call, struct span head)
 	struct span rest = span_from(c->file->text, ts_node_end_byte(call)), line = span_cut(&rest, '\n');
 	if (golint_says(line, "//"))
 		return; /* whoever drops it says why */
-	if (goroutine_is_of(c, group, "errgroup.") && !only_returns_nil(golint_whole(c), group))
+	if (goroutine_is_of(c, group, "errgroup.") && !only_returns_calmly(golint_whole(c), group))
 		golint_say(c, RULE_G07, call, golint_text(c, call));
 }
 
 static const struct golint_called called[] = {
-	GOLINT_CALLED("Wait", waited),
+	{ "Wait", waited },
+	{ NULL, NULL },
 };
-
-static void call(struct golint *c, TSNode n)
-{
-	golint_by_name(c, n, called, ARRAY_LEN(called));
-}
 
 const struct golint_hook golint_waiting[] = {
 	{ GO_SOURCE_FILE, groups },
 	{ GO_GO_STATEMENT, gone },
-	{ GO_CALL_EXPRESSION, call },
+	{ GO_CALL_EXPRESSION, NULL, called },
 	{ GO_ERROR, NULL },
 };

@@ -210,13 +210,16 @@ static void literal(struct golint *c, TSNode n)
 /* Did somebody choose it: in the branch of an `if` that asks for just this, or for something that is called insecure? */
 static bool chosen(const struct golint *c)
 {
-	static const char *const words[] = { "insecure", "skip", "verify", "untrusted", "selfsigned" };
+	static const char *const words[] = { "insecure",   "skip",     "verify",    "untrusted",
+					     "selfsigned", "selfcert", "localhost", "loopback" };
 	const struct gowalk *w = c->w;
 
 	for (unsigned d = w->depth; d-- > 0;) {
 		enum gonode kind = go_kind(w->up[d]);
 		struct span asked = kind == GO_IF_STATEMENT
 					    ? golint_text(c, go_field(w->up[d], GOFIELD_CONDITION))
+				    : kind == GO_EXPRESSION_CASE || kind == GO_EXPRESSION_SWITCH_STATEMENT
+					    ? golint_text(c, go_field(w->up[d], GOFIELD_VALUE))
 					    : (struct span){ 0 };
 		struct span name = kind == GO_VAR_SPEC ? golint_text(c, go_field(w->up[d], GOFIELD_NAME))
 				   : kind == GO_SHORT_VAR_DECLARATION || kind == GO_ASSIGNMENT_STATEMENT
@@ -239,6 +242,21 @@ static bool checks_itself(struct span around)
 	       span_find(around, S("VerifyConnection")) != SPAN_NONE;
 }
 
+/* A comment at it, or above the statement that it is a part of, says why: somebody has thought of it. */
+static void say_unchecked(struct golint *c, TSNode n)
+{
+	bool explained = golint_is_explained(c, n);
+
+	for (unsigned d = c->w->depth; d-- > 0 && !explained;) {
+		enum gonode kind = go_kind(c->w->up[d]);
+		if (kind == GO_BLOCK)
+			break;
+		if (kind == GO_SHORT_VAR_DECLARATION || kind == GO_ASSIGNMENT_STATEMENT)
+			explained = golint_is_explained(c, c->w->up[d]);
+	}
+	golint_say_as(c, RULE_N03, explained ? SEV_NOTE : rules[RULE_N03].severity, n);
+}
+
 static void keyed(struct golint *c, TSNode n)
 {
 	struct span s = golint_text(c, n);
@@ -249,7 +267,7 @@ static void keyed(struct golint *c, TSNode n)
 	if (!span_skip(&s, S(":")) || !span_eq(span_trim(s), S("true")) || chosen(c) || !c->w->depth ||
 	    checks_itself(golint_text(c, c->w->up[c->w->depth - 1])))
 		return;
-	golint_say(c, RULE_N03, n);
+	say_unchecked(c, n);
 }
 
 static void assigned(struct golint *c, TSNode n)
@@ -262,7 +280,7 @@ static void assigned(struct golint *c, TSNode n)
 	if (!span_ends(left, S(".InsecureSkipVerify")) || chosen(c) ||
 	    (c->func && checks_itself(golint_text(c, c->func->body))))
 		return;
-	golint_say(c, RULE_N03, n);
+	say_unchecked(c, n);
 }
 
 /* ---- N04, N05: requests ---- */
@@ -442,13 +460,19 @@ static void check_tagged(struct golint *c)
 	struct gohead h;
 	const struct constraint *x;
 
-	if (c->test || span_find(head, S("build ")) == SPAN_NONE || !go_registers_worth(c->file->text) ||
-	    gohead_read(c->file->text, true, GOHEAD_GO, c->out->scratch, &h) < 0 ||
-	    gohead_expr(&h, c->out->scratch, &x) < 0 || !x)
+	if (c->test || span_find(head, S("build ")) == SPAN_NONE || !go_registers_worth(c->file->text))
+		return;
+	if (gohead_read(c->file->text, true, GOHEAD_GO, c->out->scratch, &h) < 0 ||
+	    gohead_expr(&h, c->out->scratch, &x) < 0) {
+		c->out->bad = true;
+		return;
+	}
+	if (!x)
 		return;
 	struct span tag = tag_wanted(x, false);
-	if (!tag.n || tag_usual(tag) || !go_registers(c->file, &c->imports, &r) ||
-	    span_find(span_of(r.what.en), S("handler")) == SPAN_NONE)
+	int found = tag.n && !tag_usual(tag) ? go_registers(c->file, &c->imports, &r) : 0;
+	c->out->bad |= found < 0;
+	if (found <= 0 || span_find(span_of(r.what.en), S("handler")) == SPAN_NONE)
 		return;
 	golint_say(c, RULE_N07, r.at,
 		   lint_text(c->out,

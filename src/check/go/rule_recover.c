@@ -111,7 +111,7 @@ static bool own_name(const struct golint_func *f, char *ret, size_t n)
 static void guards(struct golint *c, TSNode n, struct span head)
 {
 	struct span name = golint_last_name(head), text = golint_text(c, n);
-	struct recover_package p;
+	struct recover_package p = { 0 };
 	char function[300];
 
 	if (!c->func || c->func->kind == GO_FUNC_LITERAL || !c->out->on[RULE_G02] ||
@@ -156,7 +156,7 @@ static void deferred(struct golint *c, TSNode n)
 	guards(c, n, head);
 	/* For R02 and R03, which know the functions of the whole package. */
 	if (head.n && (c->out->on[RULE_R02] || c->out->on[RULE_R03])) {
-		struct recover_package p;
+		struct recover_package p = { 0 };
 		lint_fact(c->out, FACT_GO_DEFERRED, ts_node_start_byte(n), ts_node_end_byte(n),
 			  recover_package(c, &p), golint_last_name(head), S(""));
 	}
@@ -199,7 +199,7 @@ static bool own_statement(const struct golint *c)
 static bool named_recovers(struct golint *c, TSNode n)
 {
 	const struct golint_func *f = c->func;
-	struct recover_package p;
+	struct recover_package p = { 0 };
 	char name[300];
 
 	if (!own_name(f, name, sizeof(name)))
@@ -226,7 +226,7 @@ static bool of_defer(const struct golint *c)
 
 static void on_recover(struct golint *c, TSNode n, struct span head)
 {
-	const struct golint_func *f = c->func, *around;
+	const struct golint_func *f = c->func;
 
 	if (head.n != 7 || !f || own_recover(c) || go_count(go_field(n, GOFIELD_ARGUMENTS)))
 		return;
@@ -244,7 +244,7 @@ static void on_recover(struct golint *c, TSNode n, struct span head)
 		golint_say(c, RULE_R03, n, S("go recover()"));
 	} else if (f->gone) {
 		golint_say(c, RULE_R03, n, S("go func"));
-	} else if ((around = deferred_around(c, f))) {
+	} else if (deferred_around(c, f)) {
 		golint_say(c, RULE_R02, c->w->up[f->depth - 1], S("func() { … }()"), S(""));
 	} else if (called_at_once(c, f) && own_statement(c)) {
 		golint_say(c, RULE_R03, n, S("func() { … }()"));
@@ -303,7 +303,7 @@ bool recover_name_of(struct golint *c, struct span head, char *ret, size_t n)
 static void in_deferred(struct golint *c, TSNode n)
 {
 	struct span head = golint_head(c, n), literal = golint_text(c, c->func->node);
-	struct recover_package p;
+	struct recover_package p = { 0 };
 	char name[300];
 
 	if (!head.n || !go_is(golint_up(c, 1), GO_EXPRESSION_STATEMENT) || !golint_may_look(c, literal.n) ||
@@ -319,52 +319,27 @@ static void in_deferred(struct golint *c, TSNode n)
 
 /* ---- names of handlers that are used otherwise than in a call: somebody else may defer them ---- */
 
-static void mention(struct golint *c, size_t from, size_t to)
-{
-	struct span text = c->file->text, name = { text.p + from, to - from };
-	bool joined = span_chr(name, '_') != SPAN_NONE;
-	struct recover_package p;
-
-	for (size_t i = 1; i < name.n && !joined; i++)
-		joined = name.p[i] >= 'A' && name.p[i] <= 'Z';
-	if (!joined || (to < text.n && text.p[to] == '(') || !golint_may_look(c, text.n / 32))
-		return;
-	enum gonode kind =
-		go_kind(ts_node_descendant_for_byte_range(c->file->root, (uint32_t)from, (uint32_t)to));
-	if (kind == GO_IDENTIFIER || kind == GO_FIELD_IDENTIFIER)
-		lint_fact(c->out, FACT_GO_DEFERRED, (uint32_t)from, (uint32_t)to, recover_package(c, &p),
-			  name, S(""));
-}
-
 static void mentions(struct golint *c, TSNode root)
 {
-	struct span text = c->file->text;
+	struct recover_package p = { 0 };
 
-	for (size_t i = 0; i < ARRAY_LEN(handler_names) && c->out->on[RULE_R03]; i++) {
-		struct span part = span_of(handler_names[i]);
-		for (size_t at = 0, found; (found = span_find(span_from(text, at), part)) != SPAN_NONE;) {
-			size_t from = at + found, to = from + part.n;
-			while (from > 0 && golint_in_name(text.p[from - 1]))
-				from--;
-			while (to < text.n && golint_in_name(text.p[to]))
-				to++;
-			mention(c, from, to);
-			at = to;
-		}
+	(void)root;
+	for (size_t i = 0; i < c->look->n_handlers && c->out->on[RULE_R03]; i++) {
+		struct span name = c->look->handlers[i];
+		uint32_t at = (uint32_t)(name.p - c->file->text.p);
+		lint_fact(c->out, FACT_GO_DEFERRED, at, at + (uint32_t)name.n, recover_package(c, &p), name,
+			  S(""));
 	}
 }
 
 static const struct golint_called called[] = {
-	GOLINT_CALLED("recover", on_recover),
-	GOLINT_CALLED("panic", recover_on_panic),
+	{ "recover", on_recover },
+	{ "panic", recover_on_panic },
+	{ NULL, NULL },
 };
 
 static void call(struct golint *c, TSNode n)
 {
-	size_t at = ts_node_start_byte(n);
-
-	if (at < c->file->text.n && (c->file->text.p[at] == 'r' || c->file->text.p[at] == 'p'))
-		golint_by_name(c, n, called, ARRAY_LEN(called));
 	if (c->func && c->func->deferred && c->out->on[RULE_R02])
 		in_deferred(c, n);
 }
@@ -372,6 +347,7 @@ static void call(struct golint *c, TSNode n)
 const struct golint_hook golint_recover[] = {
 	{ GO_SOURCE_FILE, mentions },
 	{ GO_DEFER_STATEMENT, deferred },
+	{ GO_CALL_EXPRESSION, NULL, called },
 	{ GO_CALL_EXPRESSION, call },
 	{ GO_ERROR, NULL },
 };

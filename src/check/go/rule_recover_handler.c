@@ -38,11 +38,30 @@ static bool is_probe(const struct golint_func *protected)
 	return n < 2;
 }
 
+/* `if q.closed { recover() }`: only where it is expected. */
+static bool is_conditional(const struct golint *c)
+{
+	for (unsigned i = 1; i < 6; i++)
+		if (go_is(golint_up(c, i), GO_BLOCK))
+			return go_is(golint_up(c, i + 1), GO_IF_STATEMENT);
+	return false;
+}
+
+/* `recover() // the other one panics instead`: somebody says why. */
+static bool is_explained(const struct golint *c, TSNode recover)
+{
+	struct span rest = span_from(c->file->text, ts_node_end_byte(recover));
+
+	rest = span_trim(span_cut(&rest, '\n'));
+	return span_starts(rest, S("//")) || span_starts(rest, S("/*"));
+}
+
 static void say_swallowed(struct golint *c, TSNode at)
 {
-	bool probe = c->func->deferred && is_probe(c->func->outer);
+	bool meant = (c->func->deferred && is_probe(c->func->outer)) || is_conditional(c) ||
+		     is_explained(c, at);
 
-	golint_say_as(c, RULE_R04, probe ? SEV_WARNING : SEV_ERROR, at);
+	golint_say_as(c, RULE_R04, meant ? SEV_WARNING : SEV_ERROR, at);
 }
 
 /* ---- the uses of the value ---- */
@@ -136,8 +155,14 @@ static void count_uses(struct golint *c, struct handler *h)
 
 static void take_if(struct golint *c, struct handler *h, TSNode statement, struct span value)
 {
-	if (!go_is(statement, GO_IF_STATEMENT) ||
-	    !is_not_nil(c, go_field(statement, GOFIELD_CONDITION), value))
+	TSNode condition, left;
+
+	if (!go_is(statement, GO_IF_STATEMENT))
+		return;
+	condition = go_bare(go_field(statement, GOFIELD_CONDITION)); /* `r != nil || name == ""` */
+	while ((left = go_field(condition, GOFIELD_LEFT)).id && go_is(left, GO_BINARY_EXPRESSION))
+		condition = left;
+	if (!is_not_nil(c, condition, value))
 		return;
 	h->guarded = go_field(statement, GOFIELD_CONSEQUENCE);
 	h->other = go_field(statement, GOFIELD_ALTERNATIVE);
@@ -307,7 +332,7 @@ void recover_locked(struct golint *c)
 	struct span text = f ? golint_text(c, f->node) : (struct span){ 0 };
 	CLEANUP(gobelow_end) struct gobelow b = { 0 };
 
-	if (c->test || !golint_says(text, "Lock()") ||
+	if (!f || c->test || !golint_says(text, "Lock()") ||
 	    golint_says_any(golint_text(c, c->func->node), ends, ARRAY_LEN(ends)) ||
 	    !golint_may_look(c, 4 * text.n))
 		return;

@@ -44,7 +44,7 @@ static bool reopened(struct golint *c, TSNode call)
 
 	while (f && f->outer)
 		f = f->outer;
-	if (!text.n)
+	if (!f || !text.n)
 		return true;
 	from = ts_node_end_byte(call) - ts_node_start_byte(f->node);
 	return golint_says_any(span_from(text, from), opens, ARRAY_LEN(opens)) ||
@@ -180,22 +180,18 @@ static void new_logger(struct golint *c, TSNode call, struct span head)
 }
 
 static const struct golint_called called[] = {
-	GOLINT_CALLED("New", new_logger),
-	GOLINT_CALLED("Close", closed),
-	GOLINT_CALLED("Dup2", duplicated),
-	GOLINT_CALLED("Dup3", duplicated),
-	GOLINT_CALLED("SetOutput", set_output),
-	GOLINT_CALLED("SetDefault", set_default),
-	GOLINT_CALLED("ReplaceGlobals", set_default),
-	GOLINT_CALLED("NewNop", new_nop),
+	{ "New", new_logger },
+	{ "Close", closed },
+	{ "Dup2", duplicated },
+	{ "Dup3", duplicated },
+	{ "SetOutput", set_output },
+	{ "SetDefault", set_default },
+	{ "ReplaceGlobals", set_default },
+	{ "NewNop", new_nop },
+	{ NULL, NULL },
 };
 
-static void call(struct golint *c, TSNode n)
-{
-	golint_by_name(c, n, called, ARRAY_LEN(called));
-}
-
 const struct golint_hook golint_quiet[] = {
-	{ GO_CALL_EXPRESSION, call },
+	{ GO_CALL_EXPRESSION, NULL, called },
 	{ GO_ERROR, NULL },
 };

@@ -91,12 +91,15 @@ static bool wants_panic(const struct golint *c, TSNode body, TSNode behind, stru
 
 static void recovers(struct golint *c, TSNode n)
 {
-	TSNode handler = c->test && c->func ? go_field(go_child(n, 0), GOFIELD_FUNCTION) : (TSNode){ 0 };
 	struct span t;
 
-	/* Under a condition it belongs to the cases that panic. */
-	if (!go_is(handler, GO_FUNC_LITERAL) || !ts_node_eq(golint_up(c, 2), c->func->body) ||
-	    !(t = test_variable(c)).p || !golint_may_look_at(c, c->func->body) || !swallows(c, handler, t) ||
+	if (!c->test || !c->func)
+		return;
+	TSNode handler = go_field(go_child(n, 0), GOFIELD_FUNCTION);
+	/* Under a condition it belongs to the cases that panic; with nothing behind it there is nothing to catch. */
+	if (!go_is(handler, GO_FUNC_LITERAL) || !ts_node_next_named_sibling(n).id ||
+	    !ts_node_eq(golint_up(c, 2), c->func->body) || !(t = test_variable(c)).p ||
+	    !golint_may_look_at(c, c->func->body) || !swallows(c, handler, t) ||
 	    wants_panic(c, c->func->body, n, t))
 		return;
 	golint_say(c, RULE_T04, n, c->func->name.p ? c->func->name : S("t.Run"));

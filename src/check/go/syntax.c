@@ -9,8 +9,8 @@
 
 const TSLanguage *tree_sitter_go(void);
 
-static const char *const node_names[GO_NODES] = {
-#define NODE(name, text) [GO_##name] = text,
+static const struct syntax_name node_names[] = {
+#define NODE(name, text) { text, GO_##name, false },
 #define FIELD(name, text)
 #include "check/go/nodes.def"
 #undef NODE
@@ -24,9 +24,7 @@ static const char *const field_names[GOFIELDS] = {
 #undef FIELD
 };
 
-/* From the grammar's numbers to ours, once: the grammar gives several numbers to one name. */
-#define SYMBOLS_MAX 512
-static uint8_t kind_of[SYMBOLS_MAX];
+static uint8_t kinds[SYNTAX_SYMBOLS];
 static TSFieldId field_id[GOFIELDS];
 static pthread_once_t named = PTHREAD_ONCE_INIT;
 static_assert(GO_NODES < 256, "they are kept in bytes");
@@ -34,16 +32,8 @@ static_assert(GO_NODES < 256, "they are kept in bytes");
 static void name_all(void)
 {
 	const TSLanguage *l = tree_sitter_go();
-	uint32_t n = ts_language_symbol_count(l);
 
-	for (uint32_t i = 0; i < n && i < SYMBOLS_MAX; i++) {
-		if (ts_language_symbol_type(l, (TSSymbol)i) != TSSymbolTypeRegular)
-			continue;
-		const char *name = ts_language_symbol_name(l, (TSSymbol)i);
-		for (int k = GO_ERROR + 1; k < GO_NODES; k++)
-			if (!strcmp(name, node_names[k]))
-				kind_of[i] = (uint8_t)k;
-	}
+	syntax_number(l, node_names, ARRAY_LEN(node_names), kinds);
 	for (int k = 0; k < GOFIELDS; k++)
 		field_id[k] =
 			ts_language_field_id_for_name(l, field_names[k], (uint32_t)strlen(field_names[k]));
@@ -51,78 +41,27 @@ static void name_all(void)
 
 /* ---- parsing ---- */
 
-struct gosyntax {
-	TSParser *parser;
-	int64_t until;
-	struct span text;
-};
-
-int gosyntax_open(struct gosyntax **ret, struct err *e)
+int gosyntax_open(struct syntax **ret, struct err *e)
 {
-	struct gosyntax *p = mem_zalloc(sizeof(*p));
-
 	pthread_once(&named, name_all);
-	if (p)
-		p->parser = ts_parser_new();
-	if (!p || !p->parser || !ts_parser_set_language(p->parser, tree_sitter_go())) {
-		gosyntax_close(p);
-		return err_set(e, ENOMEM, TR("no memory for a parser", "内存不足，无法创建解析器"));
-	}
-	*ret = p;
-	return 0;
+	return syntax_open(ret, tree_sitter_go(), e);
 }
 
-void gosyntax_close(struct gosyntax *p)
-{
-	if (!p)
-		return;
-	if (p->parser)
-		ts_parser_delete(p->parser);
-	mem_free(p);
-}
-
-void gosyntax_close_cleanup(struct gosyntax **p)
-{
-	gosyntax_close(*p);
-}
-
-static const char *give_text(void *payload, uint32_t at, TSPoint where, uint32_t *n)
-{
-	const struct gosyntax *p = payload;
-	struct span rest = span_from(p->text, at);
-
-	(void)where;
-	*n = (uint32_t)rest.n;
-	return rest.n ? rest.p : "";
-}
-
-static bool too_long(TSParseState *state)
-{
-	const struct gosyntax *p = state->payload;
-
-	return time_mono() > p->until;
-}
-
-int gofile_parse(struct gosyntax *p, struct span text, struct gofile *ret, struct err *e)
+int gofile_parse(struct syntax *p, struct span text, struct gofile *ret, struct err *e)
 {
 	if (text.n > GOFILE_BYTES)
-		return err_set(e, EFBIG, TR("larger than %zu MiB: not parsed", "大于 %zu MiB：未解析"),
-			       GOFILE_BYTES >> 20);
+		return syntax_too_large(e, GOFILE_BYTES);
 	if (text.n && memchr(text.p, 0, text.n))
 		return err_set(e, EBADMSG,
 			       TR("has a NUL byte, so it is no text: not parsed",
 				  "含有 NUL 字节，不是文本：未解析"));
-	p->text = text;
-	p->until = time_mono() + GOFILE_NS;
-	TSInput input = { .payload = p, .read = give_text, .encoding = TSInputEncodingUTF8 };
-	TSParseOptions options = { .payload = p, .progress_callback = too_long };
-	TSTree *tree = ts_parser_parse_with_options(p->parser, NULL, input, options);
-	if (!tree) {
-		ts_parser_reset(p->parser);
-		return err_set(e, ETIME,
-			       TR("parsing took more than %d s: left out", "解析超过 %d 秒：已跳过"),
-			       (int)(GOFILE_NS / NSEC_PER_SEC));
-	}
+	int r = syntax_nesting(text, e);
+	if (r < 0)
+		return r;
+	int64_t most = syntax_time(text.n, GOFILE_NS);
+	TSTree *tree = syntax_parse(p, text, syntax_now() + most);
+	if (!tree)
+		return syntax_late(e, most);
 	*ret = (struct gofile){ .text = text, .tree = tree, .root = ts_tree_root_node(tree) };
 	return 0;
 }
@@ -136,7 +75,7 @@ static void go_on(struct span text, uint32_t to, uint32_t *at, TSPoint *place)
 	*at = to;
 }
 
-int gofile_parse_parts(struct gosyntax *p, struct span text, const struct span *parts, size_t n,
+int gofile_parse_parts(struct syntax *p, struct span text, const struct span *parts, size_t n,
 		       struct gofile *ret, struct err *e)
 {
 	TSRange *ranges = text.n <= GOFILE_BYTES ? mem_alloc((n + 1) * sizeof(*ranges)) : NULL;
@@ -147,7 +86,7 @@ int gofile_parse_parts(struct gosyntax *p, struct span text, const struct span *
 	if (text.n > GOFILE_BYTES)
 		return gofile_parse(p, text, ret, e);
 	if (!ranges)
-		return err_set(e, ENOMEM, TR("no memory for a parser", "内存不足，无法创建解析器"));
+		return syntax_no_memory(e);
 	for (size_t i = 0; i < n; i++) {
 		uint32_t from = (uint32_t)(parts[i].p - text.p), to = from + (uint32_t)parts[i].n;
 		go_on(text, from, &at, &place);
@@ -155,11 +94,11 @@ int gofile_parse_parts(struct gosyntax *p, struct span text, const struct span *
 		go_on(text, to, &at, &place);
 		ranges[i].end_point = place;
 	}
-	if (ts_parser_set_included_ranges(p->parser, ranges, (uint32_t)n))
+	if (syntax_only(p, ranges, (uint32_t)n))
 		r = gofile_parse(p, text, ret, e);
 	else
 		r = err_set(e, EINVAL, TR("parts that overlap", "片段重叠"));
-	ts_parser_set_included_ranges(p->parser, NULL, 0);
+	syntax_only(p, NULL, 0);
 	mem_free(ranges);
 	return r;
 }
@@ -178,14 +117,9 @@ void gofile_free_cleanup(struct gofile *f)
 
 /* ---- nodes ---- */
 
-static enum gonode kind_of_symbol(TSSymbol s)
-{
-	return s == (TSSymbol)-1 ? GO_ERROR : s < SYMBOLS_MAX ? (enum gonode)kind_of[s] : GO_TOKEN;
-}
-
 enum gonode go_kind(TSNode n)
 {
-	return n.id ? kind_of_symbol(ts_node_symbol(n)) : GO_TOKEN;
+	return (enum gonode)syntax_kind(kinds, n, GO_ERROR);
 }
 
 TSNode go_field(TSNode n, enum gofield field)
@@ -216,30 +150,22 @@ int go_column(TSNode n)
 
 void gochildren_of(TSNode n, struct gochildren *ret)
 {
-	*ret = (struct gochildren){ 0 };
-	if (!n.id)
-		return;
-	ret->at = ts_tree_cursor_new(n);
-	ret->open = true;
-	ret->more = ts_tree_cursor_goto_first_child(&ret->at);
+	syntax_children_of(n, &ret->all);
 }
 
 TSNode gochildren_next(struct gochildren *c)
 {
-	while (c->more) {
-		TSNode n = ts_tree_cursor_current_node(&c->at);
-		c->more = ts_tree_cursor_goto_next_sibling(&c->at);
-		if (ts_node_is_named(n) && !go_is(n, GO_COMMENT))
-			return n;
-	}
-	return (TSNode){ 0 };
+	TSNode n;
+
+	do
+		n = syntax_children_next(&c->all);
+	while (n.id && (!ts_node_is_named(n) || go_is(n, GO_COMMENT)));
+	return n;
 }
 
 void gochildren_end_cleanup(struct gochildren *c)
 {
-	if (c->open)
-		ts_tree_cursor_delete(&c->at);
-	c->open = c->more = false;
+	syntax_children_end_cleanup(&c->all);
 }
 
 uint32_t go_count(TSNode n)

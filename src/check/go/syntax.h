@@ -1,16 +1,12 @@
 #ifndef CHECK_GO_SYNTAX_H
 #define CHECK_GO_SYNTAX_H
 
-#include <tree_sitter/api.h>
-
 #include "base/arena.h"
-#include "base/err.h"
+#include "check/syntax.h"
 
 /*
  * Go source as a syntax tree. A part that is no Go becomes a GO_ERROR node, is walked like the rest and counted: rules must
  * bear such nodes. Kinds are numbers, so that a rule compares no names.
- *
- * tree-sitter allocates for itself (malloc) and ends the program when there is no memory; GOFILE_BYTES bounds what it needs.
  */
 enum gonode {
 	GO_TOKEN, /* a word or sign of the language: "func", "{" */
@@ -35,11 +31,7 @@ enum gofield {
 #define GOFILE_NS    (10 * INT64_C(1000000000)) /* nor one that takes longer */
 #define GOFILE_DEPTH 1000                       /* what is nested deeper is not walked */
 
-/* A parser; one thread at a time. */
-struct gosyntax;
-int gosyntax_open(struct gosyntax **ret, struct err *e);
-void gosyntax_close(struct gosyntax *p);
-void gosyntax_close_cleanup(struct gosyntax **p);
+int gosyntax_open(struct syntax **ret, struct err *e);
 
 struct gofile {
 	struct span text; /* the caller's; must outlive the tree */
@@ -49,12 +41,12 @@ struct gofile {
 	size_t cut;    /* nodes that a walk left out, nested deeper than GOFILE_DEPTH */
 };
 /* -EFBIG, -ETIME: a limit; -EBADMSG: there is a NUL byte in it; -ENOMEM. *e says so, without the file's name. */
-int gofile_parse(struct gosyntax *p, struct span text, struct gofile *ret, struct err *e);
+int gofile_parse(struct syntax *p, struct span text, struct gofile *ret, struct err *e);
 /*
  * The same of parts of the text alone (each inside of it, in order, not overlapping): what is between them is not read, and lines
  * and columns are those of the whole.
  */
-int gofile_parse_parts(struct gosyntax *p, struct span text, const struct span *parts, size_t n,
+int gofile_parse_parts(struct syntax *p, struct span text, const struct span *parts, size_t n,
 		       struct gofile *ret, struct err *e);
 void gofile_free(struct gofile *f);
 void gofile_free_cleanup(struct gofile *f);
@@ -71,8 +63,7 @@ static inline bool go_is(TSNode n, enum gonode kind)
 }
 /* The named children that are no comments, in one pass. */
 struct gochildren {
-	TSTreeCursor at;
-	bool open, more;
+	struct syntax_children all;
 };
 void gochildren_of(TSNode n,
 		   struct gochildren *ret);   /* of a null node: none. CLEANUP(gochildren_end) ends it */
@@ -99,8 +90,8 @@ struct gowalk {
 	const struct gofile *file;
 	TSNode node;
 	enum gonode kind;
-	unsigned depth;     /* of node below where the walk began */
-	const TSNode *up;   /* up[0] is where it began, up[depth] is node */
+	unsigned depth;   /* of node below where the walk began */
+	const TSNode *up; /* up[0] is where it began, up[depth] is node */
 };
 enum gostep { GOSTEP_INTO, GOSTEP_OVER, GOSTEP_STOP };
 /* Parents before children, in the order of the text; named nodes and errors only. -ENOMEM: not walked. */

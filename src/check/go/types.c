@@ -277,7 +277,7 @@ static struct gotype of_name(struct asking *a, struct span name)
 	return unknown;
 }
 
-/* Fields of other types are not known: golint_worth.c has these words, and a struct without any is in no tree. */
+/* Fields of other types are not known: golint_signs.c has these words, and a struct without any is in no tree. */
 static const char *const field_types[] = { "Cmd", "Tx", "DB", "Stmt", "Server", "Client" };
 
 static struct gotype of_selector(struct asking *a, TSNode n)

@@ -1,0 +1,3 @@
+module example.org/app/api
+
+go 1.22
