@@ -525,8 +525,8 @@ static void read_heads(struct src_tree *t, const struct src_options *o)
 		return;
 	}
 	t->n_heads = n;
-	for (size_t i = 0; i < n; i++)
-		readers[i] = (struct reader){ .t = t, .next = &next, .mem = &t->heads[i] };
+	for (size_t i = 0; i < THREADS_MAX; i++)
+		readers[i] = (struct reader){ .t = t, .next = &next, .mem = i < n ? &t->heads[i] : NULL };
 	/* Without a second thread the first does it all. */
 	for (size_t i = 1; i < n; i++)
 		started[i] = pthread_create(&ids[i], NULL, read_some, &readers[i]) == 0;
