@@ -124,6 +124,7 @@ bool golint_is_print(const struct golint *c,
 bool golint_int(const struct golint *c, TSNode n,
 		int64_t *ret); /* the value of a literal integer, with or without a minus */
 bool golint_is_int(const struct golint *c, TSNode n, int64_t want);
+bool golint_int_of(struct span literal, int64_t *ret); /* the same of its text */
 /* The statements of a block, in one pass (as gochildren_of); its last one; the one before a statement that the walk is at (null: none). */
 void gostatements_of(TSNode block, struct gochildren *ret);
 TSNode golint_last(TSNode block);
@@ -181,6 +182,8 @@ bool golint_says_any(struct span text, const char *const *words, size_t n);
 struct span golint_whole(struct golint *c);
 /* Does the function's text seem to declare or set this name: a parameter, a variable? */
 bool golint_local(struct span function, struct span name);
+/* The value of `const name = 256` of the file, alone or in brackets. false: there is none, or the function has that name for something else. */
+bool golint_constant(struct golint *c, struct span name, int64_t *ret);
 struct span golint_last_name(struct span dotted); /* "Exit" of "os.Exit" */
 bool golint_head_is(const struct golint *c, struct span head, const char *path,
 		    const char *name);        /* golint_calls, of what golint_head gave */

@@ -161,20 +161,14 @@ bool golint_is_print(const struct golint *c, TSNode call)
 	       golint_calls_plain(c, call, "println") || golint_calls_plain(c, call, "print");
 }
 
-bool golint_int(const struct golint *c, TSNode n, int64_t *ret)
+bool golint_int_of(struct span text, int64_t *ret)
 {
 	char digits[32], *end;
-	struct span text;
 	size_t count = 0;
-	bool minus = false;
+	bool minus = span_skip(&text, S("-"));
 
-	n = go_bare(n);
-	if (go_is(n, GO_UNARY_EXPRESSION) && span_eq(golint_text(c, go_field(n, GOFIELD_OPERATOR)), S("-"))) {
-		minus = true;
-		n = go_bare(go_field(n, GOFIELD_OPERAND));
-	}
-	text = golint_text(c, n);
-	if (!go_is(n, GO_INT_LITERAL) || text.n >= sizeof(digits))
+	text = span_trim(text);
+	if (!text.n || text.n >= sizeof(digits) || text.p[0] < '0' || text.p[0] > '9')
 		return false;
 	for (size_t i = 0; i < text.n; i++)
 		if (text.p[i] != '_')
@@ -190,6 +184,19 @@ bool golint_int(const struct golint *c, TSNode n, int64_t *ret)
 	*ret = strtoll(from, &end, base);
 	*ret = minus ? -*ret : *ret;
 	return !*end && !errno;
+}
+
+bool golint_int(const struct golint *c, TSNode n, int64_t *ret)
+{
+	n = go_bare(n);
+	bool minus = go_is(n, GO_UNARY_EXPRESSION) &&
+		     span_eq(golint_text(c, go_field(n, GOFIELD_OPERATOR)), S("-"));
+	if (minus)
+		n = go_bare(go_field(n, GOFIELD_OPERAND));
+	if (!go_is(n, GO_INT_LITERAL) || !golint_int_of(golint_text(c, n), ret))
+		return false;
+	*ret = minus ? -*ret : *ret;
+	return true;
 }
 
 bool golint_is_explained(const struct golint *c, TSNode n)

@@ -172,6 +172,7 @@ static const struct {
 	{ RULE_E01, { SAW_LIBRARY, SAW_EXIT }, 0, 0 },
 	{ RULE_E02, { SAW_EXIT, SAW_DEFER }, 0, 0 },
 	{ RULE_E03, { SAW_EXIT_ODD }, 0, 0 },
+	{ RULE_E03, { SAW_EXIT_NAMED }, 0, 0 },
 	{ RULE_E04, { SAW_CODE, SAW_EXIT_0, SAW_IF_ERR }, 0, 0 },
 	{ RULE_E04, { SAW_CODE, SAW_EXIT_ODD, SAW_IF_ERR }, 0, 0 },
 	{ RULE_E04, { SAW_CODE, SAW_MAIN, SAW_IF_ERR }, 0, 0 },

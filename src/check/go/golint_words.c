@@ -83,6 +83,38 @@ bool golint_local(struct span function, struct span name)
 	return false;
 }
 
+/* Does what comes before stand in the brackets of `const (`? */
+static bool in_constants(struct span before)
+{
+	while (before.n) {
+		size_t nl = span_rchr(span_head(before, before.n - 1), '\n');
+		struct span line = span_from(before, nl == SPAN_NONE ? 0 : nl + 1);
+		if (line.n > 1 && line.p[0] > ' ' && !span_starts(line, S("//")))
+			return span_starts(line, S("const ("));
+		before = span_head(before, nl == SPAN_NONE ? 0 : nl + 1);
+	}
+	return false;
+}
+
+bool golint_constant(struct golint *c, struct span name, int64_t *ret)
+{
+	struct span text = c->file->text;
+
+	if (!name.n || !golint_may_look(c, 2 * text.n) || golint_local(golint_whole(c), name))
+		return false;
+	for (size_t at = 0; (at = golint_word(text, name, at)) != SPAN_NONE; at += name.n) {
+		size_t nl = span_rchr(span_head(text, at), '\n'), from = nl == SPAN_NONE ? 0 : nl + 1;
+		struct span head = span_trim((struct span){ text.p + from, at - from }),
+			    rest = span_from(text, at + name.n), line = span_cut(&rest, '\n');
+		size_t is = span_chr(line, '='), comment = span_find(line, S("//"));
+		if (is == SPAN_NONE || comment < is || (head.n && !span_eq(head, S("const"))) ||
+		    (!head.n && !in_constants(span_head(text, from))))
+			continue;
+		return golint_int_of(span_trim(span_from(span_head(line, comment), is + 1)), ret);
+	}
+	return false;
+}
+
 struct span golint_last_name(struct span dotted)
 {
 	size_t dot = span_rchr(dotted, '.');

@@ -163,7 +163,7 @@ void worth_loop_call(struct worth *w, struct span word)
 		w->saw[*word.p == 'S' ? SAW_FOR_SCAN : SAW_FOR_NEXT] = true;
 }
 
-/* An exit with a status that is no small number above 0, and no name. */
+/* An exit: with 0, with a name that may be a constant, or with what is no small number. */
 void worth_exit(struct worth *w, struct span word)
 {
 	struct span rest = skip_gap(behind(w, word));
@@ -179,6 +179,8 @@ void worth_exit(struct worth *w, struct span word)
 		w->saw[SAW_EXIT_0] = true;
 	else if (number ? argument.p[0] == '0' || !span_int(argument, &status) || status > 255 : !argument.n)
 		w->saw[SAW_EXIT_ODD] = true;
+	else if (!number && span_chr(argument, '.') == SPAN_NONE)
+		w->saw[SAW_EXIT_NAMED] = true;
 }
 
 /* os.Stderr.Close(), syscall.Close(2) */

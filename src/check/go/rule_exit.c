@@ -17,9 +17,13 @@ static void in_library(struct golint *c, TSNode n)
 /* E03: a status has 8 bits. */
 static void cut_status(struct golint *c, TSNode n)
 {
+	TSNode argument = go_bare(golint_argument(n, 0));
 	int64_t status;
+	bool known =
+		golint_int(c, argument, &status) ||
+		(go_is(argument, GO_IDENTIFIER) && golint_constant(c, golint_text(c, argument), &status));
 
-	if (!golint_int(c, golint_argument(n, 0), &status) || (status >= 0 && status <= 255))
+	if (!known || (status >= 0 && status <= 255))
 		return;
 	uint8_t left = (uint8_t)status;
 	golint_say_as(c, RULE_E03, left ? SEV_WARNING : SEV_ERROR, n, golint_text(c, n),
