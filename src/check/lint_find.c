@@ -140,20 +140,31 @@ static int go_of(struct finder *x, const char *dir, int above)
 
 static void add_folder(struct finder *x, const char *dir, int go, int depth);
 
-static void add_entry(struct finder *x, const char *dir, int fd, const char *name, int go, int depth)
+/* DT_REG, DT_DIR, or another; most file systems say it without being asked again. */
+static unsigned char kind_of(int fd, const struct dirent *e)
 {
-	CLEANUP(buf_free) struct buf path = { 0 };
 	struct stat s;
 
-	if (!strcmp(name, ".") || !strcmp(name, "..") || fstatat(fd, name, &s, AT_SYMLINK_NOFOLLOW) < 0)
+	if (e->d_type != DT_UNKNOWN || fstatat(fd, e->d_name, &s, AT_SYMLINK_NOFOLLOW) < 0)
+		return e->d_type;
+	return S_ISREG(s.st_mode) ? DT_REG : S_ISDIR(s.st_mode) ? DT_DIR : DT_UNKNOWN;
+}
+
+static void add_entry(struct finder *x, const char *dir, int fd, const struct dirent *e, int go, int depth)
+{
+	CLEANUP(buf_free) struct buf path = { 0 };
+	const char *name = e->d_name;
+	unsigned char kind = kind_of(fd, e);
+
+	if (!strcmp(name, ".") || !strcmp(name, "..") || (kind != DT_REG && kind != DT_DIR))
 		return;
 	if (strcmp(dir, ".") != 0)
 		buf_addf(&path, "%s%s", dir, dir[strlen(dir) - 1] == '/' ? "" : "/");
 	buf_adds(&path, name);
 	x->to->bad |= path.bad;
-	if (S_ISREG(s.st_mode))
+	if (kind == DT_REG)
 		add_task(x, buf_str(&path), go, false);
-	else if (S_ISDIR(s.st_mode) && !x->flat && !skipped_folder(name) && !is_excluded(x, buf_str(&path)))
+	else if (!x->flat && !skipped_folder(name) && !is_excluded(x, buf_str(&path)))
 		add_folder(x, buf_str(&path), go, depth + 1);
 }
 
@@ -174,7 +185,7 @@ static void add_folder(struct finder *x, const char *dir, int go, int depth)
 	}
 	go = go_of(x, dir, go);
 	for (struct dirent *e; (e = readdir(d)) && !x->to->bad;)
-		add_entry(x, dir, dirfd(d), e->d_name, go, depth);
+		add_entry(x, dir, dirfd(d), e, go, depth);
 	closedir(d);
 }
 
