@@ -111,7 +111,8 @@ const char *buf_str(const struct buf *b)
 	return b->p ? b->p : "";
 }
 
-static int fill(struct buf *b, int fd)
+/* size: of a regular file, which ends there, so that it need not be asked whether there is more; 0: read to the end. */
+static int fill(struct buf *b, int fd, off_t size)
 {
 	for (;;) {
 		size_t room = 1 << 16;
@@ -133,17 +134,19 @@ static int fill(struct buf *b, int fd)
 		if (n == 0)
 			break;
 		b->len += (size_t)n;
+		if (size > 0 && b->len == (size_t)size)
+			break;
 	}
 	if (b->p)
 		b->p[b->len] = '\0';
 	return b->max && b->len > b->max ? -EFBIG : 0;
 }
 
-static int slurp(int fd, const char *path, struct buf *ret, struct err *e)
+static int slurp(int fd, const char *path, off_t size, struct buf *ret, struct err *e)
 {
 	CLEANUP(buf_free) struct buf b = { .max = ret->max };
 
-	int r = fill(&b, fd);
+	int r = fill(&b, fd, size);
 	if (r < 0)
 		return err_set(e, -r, TR("read '%s': %m", "无法读取“%s”：%m"), path);
 	mem_free(ret->p);
@@ -156,7 +159,7 @@ int file_slurp(const char *path, struct buf *ret, struct err *e)
 {
 	CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	return fd < 0 ? err_set(e, errno, TR("open '%s': %m", "无法打开“%s”：%m"), path) : slurp(fd, path, ret, e);
+	return fd < 0 ? err_set(e, errno, TR("open '%s': %m", "无法打开“%s”：%m"), path) : slurp(fd, path, 0, ret, e);
 }
 
 int file_slurp_regular(const char *path, struct buf *ret, struct err *e)
@@ -170,5 +173,5 @@ int file_slurp_regular(const char *path, struct buf *ret, struct err *e)
 		return err_set(e, EISDIR, TR("read '%s': %m", "无法读取“%s”：%m"), path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, EBADMSG, TR("'%s' is not a regular file: it is not read", "“%s”不是普通文件：不予读取"), path);
-	return slurp(fd, path, ret, e);
+	return slurp(fd, path, st.st_size, ret, e);
 }
