@@ -94,18 +94,12 @@ bool golint_declares(const struct golint *c, TSNode below, struct span name)
 
 /* ---- calls ---- */
 
-static bool is_name_byte(char ch)
-{
-	return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
-	       ch == '_' || (unsigned char)ch >= 0x80;
-}
-
 struct span golint_head(const struct golint *c, TSNode call)
 {
 	struct span text = c->file->text;
 	size_t from = call.id ? ts_node_start_byte(call) : text.n, to = from;
 
-	while (to < text.n && (is_name_byte(text.p[to]) || text.p[to] == '.'))
+	while (to < text.n && (golint_in_name(text.p[to]) || text.p[to] == '.'))
 		to++;
 	if (to >= text.n || text.p[to] != '(' || to == from)
 		return (struct span){ 0 };
