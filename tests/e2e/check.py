@@ -20,6 +20,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(HERE, "..", "helpers"))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 import sarif  # noqa: E402
+import trees  # noqa: E402
 from tap import TOCSIN, check, done  # noqa: E402
 
 TMP = tempfile.mkdtemp(prefix="tocsin-check-")
@@ -32,14 +33,7 @@ GOOD = "package main\n\nfunc main() {\n\tprintln()\n}\n"
 
 def tree(name, files):
     """A folder of its own with these files; bytes or text."""
-    top = os.path.join(TMP, name)
-    for path, text in files.items():
-        path = os.path.join(top, path)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as f:
-            f.write(text if isinstance(text, bytes) else text.encode())
-    os.makedirs(top, exist_ok=True)
-    return top
+    return trees.put(os.path.join(TMP, name), files)
 
 
 def tocsin(top, *args, stdin=None, env=None, limit=60):

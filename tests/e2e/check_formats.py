@@ -22,6 +22,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "helpers"))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 import rules  # noqa: E402
 import sarif  # noqa: E402
+import trees  # noqa: E402
 from tap import SLOW, TOCSIN, check, done  # noqa: E402
 
 TMP = tempfile.mkdtemp(prefix="tocsin-formats-")
@@ -68,14 +69,7 @@ func main() {
 
 
 def tree(name, files):
-    top = os.path.join(TMP, name)
-    for path, text in files.items():
-        path = os.path.join(top, path)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as f:
-            f.write(text if isinstance(text, bytes) else text.encode())
-    os.makedirs(top, exist_ok=True)
-    return top
+    return trees.put(os.path.join(TMP, name), files)
 
 
 def examples(text):

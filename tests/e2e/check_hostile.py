@@ -18,6 +18,7 @@ import xml.etree.ElementTree as ET
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "helpers"))
+import trees  # noqa: E402
 from tap import SLOW, TOCSIN, check, done  # noqa: E402
 
 TMP = tempfile.mkdtemp(prefix="tocsin-hostile-")
@@ -34,12 +35,7 @@ def tree(name, files):
     """A folder of its own with these files; bytes or text."""
     top = os.path.join(TMP, name)
     os.makedirs(os.path.join(top, ".git"), exist_ok=True)
-    for path, text in files.items():
-        path = os.path.join(top, path)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as f:
-            f.write(text if isinstance(text, bytes) else text.encode())
-    return top
+    return trees.put(top, files)
 
 
 class Ran:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+import trees  # noqa: E402
 from tap import TOCSIN, check, done  # noqa: E402
 
 TMP = tempfile.mkdtemp(prefix="tocsin-settings-")
@@ -80,13 +81,7 @@ FILES = {"go.mod": "module example.com/m\n\ngo 1.21\n", "svc/a.go": GO, "lib/a.g
 
 
 def tree(name):
-    top = os.path.join(TMP, name)
-    for path, text in FILES.items():
-        path = os.path.join(top, path)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(text)
-    return top
+    return trees.put(os.path.join(TMP, name), FILES)
 
 
 TOP = tree("tree")
